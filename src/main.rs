@@ -1,0 +1,2 @@
+//! ecapture: shows what programs really send and receive over TLS.
+fn main() {}
