@@ -10,11 +10,12 @@
 enum abi_limit {
     ABI_ROWS = 64,             /* rows that one run can hold, over all targets */
     ABI_CHUNK = 16384,         /* payload bytes of one record, at most: one TLS record's worth */
-    ABI_CHUNKS_PER_RUN = 256,  /* chunks before the program continues itself by a tail call */
-    ABI_TAIL_CALLS = 32,       /* the kernel allows 33 in a row */
+    ABI_CHUNKS_PER_RUN = 4096, /* turns of the inner copying loop: the verifier allows 8192 jumps */
+    ABI_RUNS = 64,             /* and of the outer one: 4 GiB in one call */
     ABI_SHARDS = 64,           /* rings, at most */
     ABI_COMM = 16,             /* TASK_COMM_LEN */
     ABI_ADDR_TRIES = 32,       /* calls in which a connection's socket is looked for every time */
+    ABI_ADDR_EVERY = 64,       /* after that, every so many calls */
     ABI_CTRL_RESERVE = 131072, /* ring bytes that payload leaves free for control records */
 };
 
@@ -53,7 +54,8 @@ enum abi_addr_source {
 /* How a row's function is read. */
 enum abi_op {
     OP_CALL = 1, /* moves bytes: looked at on entry and on return */
-    OP_END = 2,  /* ends the connection in its first argument: entry only */
+    OP_END = 2,  /* ends the connection in its argument: entry only */
+    OP_RESET = 3, /* makes the connection's object ready for another one: entry only */
 };
 
 /* Where the number of moved bytes stands when the function returns. */
@@ -125,6 +127,65 @@ struct abi_close {
     __u64 pos[2]; /* bytes moved in all, by enum abi_dir */
 };
 
+/* What a ring's reader is doing, written by both halves, one per shard. */
+enum abi_reader {
+    READER_RUNS = 0,
+    READER_NAPS = 1,   /* comes back by itself soon: wake it past the fill level only */
+    READER_SLEEPS = 2, /* wake it for the next record */
+};
+
+/* A connection as the kernel half keeps it; the user half reads it when the connection ends. */
+struct abi_conn_key {
+    __u64 ptr;
+    __u32 tgid;
+    __u32 pad;
+};
+
+struct abi_conn_state {
+    __u64 gen;
+    __u64 start_ns;
+    __u64 exec_id;
+    __u64 pos[2];
+    __u64 active_sp[2]; /* stack pointer of the outermost call in flight, by direction */
+    __u32 active_tid[2];
+    __u32 calls;
+    __u8 announced; /* a REC_CONN went out */
+    __u8 family;
+    __u8 source;
+    __u8 told; /* the addresses went out */
+    __u8 local[16];
+    __u8 remote[16];
+    __u16 local_port;
+    __u16 remote_port;
+    __u32 pad;
+};
+
+/* Where a call in flight is kept: calls nest, so the thread alone is no key. */
+struct abi_call_key {
+    __u64 sp;
+    __u32 tgid;
+    __u32 pad;
+};
+
+struct abi_call {
+    __u64 ptr;
+    __u64 gen;
+    __u64 buf;
+    __u64 out;
+    __u64 num;
+    __u64 nested;   /* bytes that calls inside this one already accounted for */
+    __u64 outer_sp; /* the call around this one, or 0 */
+    __u64 moved;
+    __u64 done;
+    __u64 pos;
+    __u64 time_ns;
+    __u32 tid;
+    __u32 file;
+    __u16 row;
+    __u8 watched; /* the thread's sockets are being looked at */
+    __u8 pad[5];
+};
+
 /* What a full machine may lose, and what balances the books. One array per CPU. */
 enum abi_counter {
     CNT_CALLS = 0,        /* calls that moved bytes */
@@ -136,7 +197,7 @@ enum abi_counter {
     CNT_CALLS_FULL = 6,   /* calls not followed: too many in flight */
     CNT_ORPHAN_BYTES = 7, /* bytes of calls whose entry was not followed */
     CNT_CONNS_FULL = 8,   /* connections not followed: the table refused them */
-    CNT_OVERLAP = 9,      /* calls in one direction of one connection from two threads at once */
+    CNT_LEN_UNREADABLE = 9, /* calls that moved bytes, but how many could not be read */
     CNT_MAX = 16,
 };
 
@@ -145,5 +206,7 @@ _Static_assert(sizeof(struct abi_head) == 80, "abi_head");
 _Static_assert(sizeof(struct abi_data) == 112, "abi_data");
 _Static_assert(sizeof(struct abi_conn) == 128, "abi_conn");
 _Static_assert(sizeof(struct abi_close) == 96, "abi_close");
+_Static_assert(sizeof(struct abi_conn_state) == 112, "abi_conn_state");
+_Static_assert(sizeof(struct abi_call) == 104, "abi_call");
 
 #endif

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The kernel half as one object, so that its programs share their maps. No library is named here. */
+#include "lib/vmlinux.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_tracing.h>
+#include <bpf/bpf_endian.h>
+
+#include "abi.h"
+#include "lib/config.h"
+#include "lib/maps.h"
+#include "lib/who.h"
+#include "lib/args.h"
+#include "lib/record.h"
+#include "lib/conn.h"
+#include "lib/sock.h"
+
+#include "shape/buf.bpf.c"
+#include "net/sock.bpf.c"
+#include "proc.bpf.c"
+
+/* The kernel must see a licence that it knows as compatible; the text's own is in the headers. */
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Who runs the probe, and whether the user wants to see it. */
+#ifndef ECAPTURE_WHO_H
+#define ECAPTURE_WHO_H
+
+/* start_ns and exec_id tell a process from a later one with its number, and a program from the
+ * one that replaced it. */
+struct who {
+    u64 start_ns;
+    u64 exec_id;
+    u32 tgid;
+    u32 tid;
+};
+
+static __always_inline struct who whoami(void) {
+    struct task_struct *task = (void *)bpf_get_current_task();
+    struct task_struct *leader = BPF_CORE_READ(task, group_leader);
+    u64 id = bpf_get_current_pid_tgid();
+    struct who who = {.tgid = id >> 32, .tid = (u32)id};
+
+    who.start_ns = BPF_CORE_READ(leader, start_boottime);
+    who.exec_id = BPF_CORE_READ(leader, self_exec_id);
+    return who;
+}
+
+static __always_inline bool comm_wanted(void) {
+    struct task_struct *task = (void *)bpf_get_current_task();
+    struct name name = {};
+
+    bpf_get_current_comm(&name, sizeof(name));
+    if (bpf_map_lookup_elem(&comms, &name))
+        return true;
+    /* Threads may be named; the process goes by its leader's name. */
+    BPF_CORE_READ_INTO(&name, task, group_leader, comm);
+    return bpf_map_lookup_elem(&comms, &name);
+}
+
+static __always_inline bool wanted(void) {
+    if (cfg_filter_pid) {
+        u32 tgid = bpf_get_current_pid_tgid() >> 32;
+
+        if (!bpf_map_lookup_elem(&pids, &tgid))
+            return false;
+    }
+    if (cfg_filter_uid) {
+        u32 uid = bpf_get_current_uid_gid();
+
+        if (!bpf_map_lookup_elem(&uids, &uid))
+            return false;
+    }
+    return !cfg_filter_comm || comm_wanted();
+}
+
+#endif
