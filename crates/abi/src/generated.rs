@@ -14,15 +14,17 @@ pub const ROWS: usize = 64;
 /// `ABI_CHUNK` of `enum abi_limit`.
 pub const CHUNK: usize = 16384;
 /// `ABI_CHUNKS_PER_RUN` of `enum abi_limit`.
-pub const CHUNKS_PER_RUN: usize = 256;
-/// `ABI_TAIL_CALLS` of `enum abi_limit`.
-pub const TAIL_CALLS: usize = 32;
+pub const CHUNKS_PER_RUN: usize = 4096;
+/// `ABI_RUNS` of `enum abi_limit`.
+pub const RUNS: usize = 64;
 /// `ABI_SHARDS` of `enum abi_limit`.
 pub const SHARDS: usize = 64;
 /// `ABI_COMM` of `enum abi_limit`.
 pub const COMM: usize = 16;
 /// `ABI_ADDR_TRIES` of `enum abi_limit`.
 pub const ADDR_TRIES: usize = 32;
+/// `ABI_ADDR_EVERY` of `enum abi_limit`.
+pub const ADDR_EVERY: usize = 64;
 /// `ABI_CTRL_RESERVE` of `enum abi_limit`.
 pub const CTRL_RESERVE: usize = 131072;
 
@@ -178,6 +180,8 @@ pub enum Op {
     Call = 1,
     /// `OP_END`.
     End = 2,
+    /// `OP_RESET`.
+    Reset = 3,
 }
 
 impl Op {
@@ -185,6 +189,7 @@ impl Op {
     pub const ALL: &[Self] = &[
         Self::Call,
         Self::End,
+        Self::Reset,
     ];
 
     /// The alternative with this value, if there is one.
@@ -193,6 +198,7 @@ impl Op {
         match value {
             1 => Some(Self::Call),
             2 => Some(Self::End),
+            3 => Some(Self::Reset),
             _ => None,
         }
     }
@@ -526,6 +532,308 @@ impl Close {
     }
 }
 
+/// `enum abi_reader`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Reader {
+    /// `READER_RUNS`.
+    Runs = 0,
+    /// `READER_NAPS`.
+    Naps = 1,
+    /// `READER_SLEEPS`.
+    Sleeps = 2,
+}
+
+impl Reader {
+    /// Every alternative, in the order of the header.
+    pub const ALL: &[Self] = &[
+        Self::Runs,
+        Self::Naps,
+        Self::Sleeps,
+    ];
+
+    /// The alternative with this value, if there is one.
+    #[inline]
+    pub fn from_u8(value: u8) -> Option<Self> {
+        match value {
+            0 => Some(Self::Runs),
+            1 => Some(Self::Naps),
+            2 => Some(Self::Sleeps),
+            _ => None,
+        }
+    }
+}
+
+/// `struct abi_conn_key`, 16 bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ConnKey {
+    /// `__u64`, at 0.
+    pub ptr: u64,
+    /// `__u32`, at 8.
+    pub tgid: u32,
+    /// `__u32`, at 12.
+    pub pad: u32,
+}
+
+impl ConnKey {
+    /// Bytes of the C struct.
+    pub const SIZE: usize = 16;
+
+    /// Reads the first [`Self::SIZE`] bytes; `None` if there are fewer.
+    #[inline]
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let bytes: &[u8; 16] = bytes.first_chunk()?;
+        Some(Self {
+            ptr: u64::from_ne_bytes(take(bytes, 0)),
+            tgid: u32::from_ne_bytes(take(bytes, 8)),
+            pad: u32::from_ne_bytes(take(bytes, 12)),
+        })
+    }
+
+    /// The bytes as C holds them.
+    #[inline]
+    pub fn to_bytes(&self) -> [u8; Self::SIZE] {
+        let mut bytes = [0; Self::SIZE];
+        bytes[0..8].copy_from_slice(&self.ptr.to_ne_bytes());
+        bytes[8..12].copy_from_slice(&self.tgid.to_ne_bytes());
+        bytes[12..16].copy_from_slice(&self.pad.to_ne_bytes());
+        bytes
+    }
+}
+
+/// `struct abi_conn_state`, 112 bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ConnState {
+    /// `__u64`, at 0.
+    pub r#gen: u64,
+    /// `__u64`, at 8.
+    pub start_ns: u64,
+    /// `__u64`, at 16.
+    pub exec_id: u64,
+    /// `__u64[2]`, at 24.
+    pub pos: [u64; 2],
+    /// `__u64[2]`, at 40.
+    pub active_sp: [u64; 2],
+    /// `__u32[2]`, at 56.
+    pub active_tid: [u32; 2],
+    /// `__u32`, at 64.
+    pub calls: u32,
+    /// `__u8`, at 68.
+    pub announced: u8,
+    /// `__u8`, at 69.
+    pub family: u8,
+    /// `__u8`, at 70.
+    pub source: u8,
+    /// `__u8`, at 71.
+    pub told: u8,
+    /// `__u8[16]`, at 72.
+    pub local: [u8; 16],
+    /// `__u8[16]`, at 88.
+    pub remote: [u8; 16],
+    /// `__u16`, at 104.
+    pub local_port: u16,
+    /// `__u16`, at 106.
+    pub remote_port: u16,
+    /// `__u32`, at 108.
+    pub pad: u32,
+}
+
+impl ConnState {
+    /// Bytes of the C struct.
+    pub const SIZE: usize = 112;
+
+    /// Reads the first [`Self::SIZE`] bytes; `None` if there are fewer.
+    #[inline]
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let bytes: &[u8; 112] = bytes.first_chunk()?;
+        Some(Self {
+            r#gen: u64::from_ne_bytes(take(bytes, 0)),
+            start_ns: u64::from_ne_bytes(take(bytes, 8)),
+            exec_id: u64::from_ne_bytes(take(bytes, 16)),
+            pos: [
+                u64::from_ne_bytes(take(bytes, 24)),
+                u64::from_ne_bytes(take(bytes, 32)),
+            ],
+            active_sp: [
+                u64::from_ne_bytes(take(bytes, 40)),
+                u64::from_ne_bytes(take(bytes, 48)),
+            ],
+            active_tid: [
+                u32::from_ne_bytes(take(bytes, 56)),
+                u32::from_ne_bytes(take(bytes, 60)),
+            ],
+            calls: u32::from_ne_bytes(take(bytes, 64)),
+            announced: bytes[68],
+            family: bytes[69],
+            source: bytes[70],
+            told: bytes[71],
+            local: take(bytes, 72),
+            remote: take(bytes, 88),
+            local_port: u16::from_ne_bytes(take(bytes, 104)),
+            remote_port: u16::from_ne_bytes(take(bytes, 106)),
+            pad: u32::from_ne_bytes(take(bytes, 108)),
+        })
+    }
+
+    /// The bytes as C holds them.
+    #[inline]
+    pub fn to_bytes(&self) -> [u8; Self::SIZE] {
+        let mut bytes = [0; Self::SIZE];
+        bytes[0..8].copy_from_slice(&self.r#gen.to_ne_bytes());
+        bytes[8..16].copy_from_slice(&self.start_ns.to_ne_bytes());
+        bytes[16..24].copy_from_slice(&self.exec_id.to_ne_bytes());
+        for (i, value) in self.pos.iter().enumerate() {
+            let at = 24 + i * 8;
+            bytes[at..at + 8].copy_from_slice(&value.to_ne_bytes());
+        }
+        for (i, value) in self.active_sp.iter().enumerate() {
+            let at = 40 + i * 8;
+            bytes[at..at + 8].copy_from_slice(&value.to_ne_bytes());
+        }
+        for (i, value) in self.active_tid.iter().enumerate() {
+            let at = 56 + i * 4;
+            bytes[at..at + 4].copy_from_slice(&value.to_ne_bytes());
+        }
+        bytes[64..68].copy_from_slice(&self.calls.to_ne_bytes());
+        bytes[68] = self.announced;
+        bytes[69] = self.family;
+        bytes[70] = self.source;
+        bytes[71] = self.told;
+        bytes[72..88].copy_from_slice(&self.local);
+        bytes[88..104].copy_from_slice(&self.remote);
+        bytes[104..106].copy_from_slice(&self.local_port.to_ne_bytes());
+        bytes[106..108].copy_from_slice(&self.remote_port.to_ne_bytes());
+        bytes[108..112].copy_from_slice(&self.pad.to_ne_bytes());
+        bytes
+    }
+}
+
+/// `struct abi_call_key`, 16 bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CallKey {
+    /// `__u64`, at 0.
+    pub sp: u64,
+    /// `__u32`, at 8.
+    pub tgid: u32,
+    /// `__u32`, at 12.
+    pub pad: u32,
+}
+
+impl CallKey {
+    /// Bytes of the C struct.
+    pub const SIZE: usize = 16;
+
+    /// Reads the first [`Self::SIZE`] bytes; `None` if there are fewer.
+    #[inline]
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let bytes: &[u8; 16] = bytes.first_chunk()?;
+        Some(Self {
+            sp: u64::from_ne_bytes(take(bytes, 0)),
+            tgid: u32::from_ne_bytes(take(bytes, 8)),
+            pad: u32::from_ne_bytes(take(bytes, 12)),
+        })
+    }
+
+    /// The bytes as C holds them.
+    #[inline]
+    pub fn to_bytes(&self) -> [u8; Self::SIZE] {
+        let mut bytes = [0; Self::SIZE];
+        bytes[0..8].copy_from_slice(&self.sp.to_ne_bytes());
+        bytes[8..12].copy_from_slice(&self.tgid.to_ne_bytes());
+        bytes[12..16].copy_from_slice(&self.pad.to_ne_bytes());
+        bytes
+    }
+}
+
+/// `struct abi_call`, 104 bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Call {
+    /// `__u64`, at 0.
+    pub ptr: u64,
+    /// `__u64`, at 8.
+    pub r#gen: u64,
+    /// `__u64`, at 16.
+    pub buf: u64,
+    /// `__u64`, at 24.
+    pub out: u64,
+    /// `__u64`, at 32.
+    pub num: u64,
+    /// `__u64`, at 40.
+    pub nested: u64,
+    /// `__u64`, at 48.
+    pub outer_sp: u64,
+    /// `__u64`, at 56.
+    pub moved: u64,
+    /// `__u64`, at 64.
+    pub done: u64,
+    /// `__u64`, at 72.
+    pub pos: u64,
+    /// `__u64`, at 80.
+    pub time_ns: u64,
+    /// `__u32`, at 88.
+    pub tid: u32,
+    /// `__u32`, at 92.
+    pub file: u32,
+    /// `__u16`, at 96.
+    pub row: u16,
+    /// `__u8`, at 98.
+    pub watched: u8,
+    /// `__u8[5]`, at 99.
+    pub pad: [u8; 5],
+}
+
+impl Call {
+    /// Bytes of the C struct.
+    pub const SIZE: usize = 104;
+
+    /// Reads the first [`Self::SIZE`] bytes; `None` if there are fewer.
+    #[inline]
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let bytes: &[u8; 104] = bytes.first_chunk()?;
+        Some(Self {
+            ptr: u64::from_ne_bytes(take(bytes, 0)),
+            r#gen: u64::from_ne_bytes(take(bytes, 8)),
+            buf: u64::from_ne_bytes(take(bytes, 16)),
+            out: u64::from_ne_bytes(take(bytes, 24)),
+            num: u64::from_ne_bytes(take(bytes, 32)),
+            nested: u64::from_ne_bytes(take(bytes, 40)),
+            outer_sp: u64::from_ne_bytes(take(bytes, 48)),
+            moved: u64::from_ne_bytes(take(bytes, 56)),
+            done: u64::from_ne_bytes(take(bytes, 64)),
+            pos: u64::from_ne_bytes(take(bytes, 72)),
+            time_ns: u64::from_ne_bytes(take(bytes, 80)),
+            tid: u32::from_ne_bytes(take(bytes, 88)),
+            file: u32::from_ne_bytes(take(bytes, 92)),
+            row: u16::from_ne_bytes(take(bytes, 96)),
+            watched: bytes[98],
+            pad: take(bytes, 99),
+        })
+    }
+
+    /// The bytes as C holds them.
+    #[inline]
+    pub fn to_bytes(&self) -> [u8; Self::SIZE] {
+        let mut bytes = [0; Self::SIZE];
+        bytes[0..8].copy_from_slice(&self.ptr.to_ne_bytes());
+        bytes[8..16].copy_from_slice(&self.r#gen.to_ne_bytes());
+        bytes[16..24].copy_from_slice(&self.buf.to_ne_bytes());
+        bytes[24..32].copy_from_slice(&self.out.to_ne_bytes());
+        bytes[32..40].copy_from_slice(&self.num.to_ne_bytes());
+        bytes[40..48].copy_from_slice(&self.nested.to_ne_bytes());
+        bytes[48..56].copy_from_slice(&self.outer_sp.to_ne_bytes());
+        bytes[56..64].copy_from_slice(&self.moved.to_ne_bytes());
+        bytes[64..72].copy_from_slice(&self.done.to_ne_bytes());
+        bytes[72..80].copy_from_slice(&self.pos.to_ne_bytes());
+        bytes[80..88].copy_from_slice(&self.time_ns.to_ne_bytes());
+        bytes[88..92].copy_from_slice(&self.tid.to_ne_bytes());
+        bytes[92..96].copy_from_slice(&self.file.to_ne_bytes());
+        bytes[96..98].copy_from_slice(&self.row.to_ne_bytes());
+        bytes[98] = self.watched;
+        bytes[99..104].copy_from_slice(&self.pad);
+        bytes
+    }
+}
+
 /// `enum abi_counter`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
@@ -548,8 +856,8 @@ pub enum Counter {
     OrphanBytes = 7,
     /// `CNT_CONNS_FULL`.
     ConnsFull = 8,
-    /// `CNT_OVERLAP`.
-    Overlap = 9,
+    /// `CNT_LEN_UNREADABLE`.
+    LenUnreadable = 9,
 }
 
 impl Counter {
@@ -567,7 +875,7 @@ impl Counter {
         Self::CallsFull,
         Self::OrphanBytes,
         Self::ConnsFull,
-        Self::Overlap,
+        Self::LenUnreadable,
     ];
 
     /// The alternative with this value, if there is one.
@@ -583,7 +891,7 @@ impl Counter {
             6 => Some(Self::CallsFull),
             7 => Some(Self::OrphanBytes),
             8 => Some(Self::ConnsFull),
-            9 => Some(Self::Overlap),
+            9 => Some(Self::LenUnreadable),
             _ => None,
         }
     }
