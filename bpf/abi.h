@@ -53,16 +53,16 @@ enum abi_addr_source {
 
 /* How a row's function is read. */
 enum abi_op {
-    OP_CALL = 1, /* moves bytes: looked at on entry and on return */
-    OP_END = 2,  /* ends the connection in its argument: entry only */
+    OP_CALL = 1,  /* moves bytes: looked at on entry and on return */
+    OP_END = 2,   /* ends the connection in its argument: entry only */
     OP_RESET = 3, /* makes the connection's object ready for another one: entry only */
 };
 
 /* Where the number of moved bytes stands when the function returns. */
 enum abi_len {
-    LEN_RET = 1,     /* the return value, a C int: moved if above 0 */
-    LEN_RET_LONG = 2,/* the return value, a 64-bit signed integer */
-    LEN_OUT = 3,     /* *(size_t *)argument `out`, if the return value is 1 */
+    LEN_RET = 1,      /* the return value, a C int: moved if above 0 */
+    LEN_RET_LONG = 2, /* the return value, a 64-bit signed integer */
+    LEN_OUT = 3,      /* *(size_t *)argument `out`, if the return value is 1 */
 };
 
 enum abi_row_flag {
@@ -82,18 +82,38 @@ struct abi_row {
     __u8 flags;
 };
 
+/*
+ * What the user half decides before the programs are loaded: the whole of the object's read-only
+ * data. The verifier knows the values, so what is switched off costs nothing and a helper that
+ * this kernel lacks is never looked at.
+ */
+struct abi_config {
+    __u64 ring_bytes;   /* of one ring */
+    __u64 ctrl_reserve; /* of these, kept free of payload */
+    __u64 call_cap;     /* payload bytes taken of one call */
+    __u32 shards;
+    __u32 filter_pid;  /* the `pids` set holds who is wanted */
+    __u32 filter_uid;  /* the same for `uids` */
+    __u32 filter_comm; /* the same for `comms` */
+    __u32 fixed;       /* no attach cookies: the next two say what is probed */
+    __u32 fixed_row;
+    __u32 fixed_file;
+    __u32 pad;
+    __u64 rows[ABI_ROWS]; /* each a struct abi_row */
+};
+
 /* Starts every record. */
 struct abi_head {
     __u64 time_ns;  /* CLOCK_BOOTTIME */
     __u64 start_ns; /* when the process started, CLOCK_BOOTTIME */
     __u64 conn;     /* the library's connection pointer */
-    __u64 gen;      /* tells connections at one pointer apart: when this one was first seen */
+    __u64 born_ns;  /* tells connections at one pointer apart: when this one was first seen */
     __u32 tgid;
     __u32 tid;
     __u32 uid;
     __u32 file; /* which hooked file the probe stands in */
     __u8 comm[16];
-    __u32 len;    /* bytes after the record's fixed part */
+    __u32 len; /* bytes after the record's fixed part */
     __u16 row;
     __u8 kind;
     __u8 dir;
@@ -142,7 +162,7 @@ struct abi_conn_key {
 };
 
 struct abi_conn_state {
-    __u64 gen;
+    __u64 born_ns;
     __u64 start_ns;
     __u64 exec_id;
     __u64 pos[2];
@@ -169,7 +189,7 @@ struct abi_call_key {
 
 struct abi_call {
     __u64 ptr;
-    __u64 gen;
+    __u64 born_ns;
     __u64 buf;
     __u64 out;
     __u64 num;
@@ -188,20 +208,21 @@ struct abi_call {
 
 /* What a full machine may lose, and what balances the books. One array per CPU. */
 enum abi_counter {
-    CNT_CALLS = 0,        /* calls that moved bytes */
-    CNT_MOVED = 1,        /* bytes that they moved, peeks not counted */
-    CNT_RECORDS = 2,      /* records handed to a ring */
-    CNT_RING_FULL = 3,    /* payload and gap records that found no room */
-    CNT_RING_BYTES = 4,   /* the bytes those stood for */
-    CNT_CTRL_LOST = 5,    /* control records that found no room */
-    CNT_CALLS_FULL = 6,   /* calls not followed: too many in flight */
-    CNT_ORPHAN_BYTES = 7, /* bytes of calls whose entry was not followed */
-    CNT_CONNS_FULL = 8,   /* connections not followed: the table refused them */
+    CNT_CALLS = 0,          /* calls that moved bytes */
+    CNT_MOVED = 1,          /* bytes that they moved, peeks not counted */
+    CNT_RECORDS = 2,        /* records handed to a ring */
+    CNT_RING_FULL = 3,      /* payload and gap records that found no room */
+    CNT_RING_BYTES = 4,     /* the bytes those stood for */
+    CNT_CTRL_LOST = 5,      /* control records that found no room */
+    CNT_CALLS_FULL = 6,     /* calls not followed: too many in flight */
+    CNT_ORPHAN_BYTES = 7,   /* bytes of calls whose entry was not followed */
+    CNT_CONNS_FULL = 8,     /* connections not followed: the table refused them */
     CNT_LEN_UNREADABLE = 9, /* calls that moved bytes, but how many could not be read */
     CNT_MAX = 16,
 };
 
 _Static_assert(sizeof(struct abi_row) == 8, "abi_row");
+_Static_assert(sizeof(struct abi_config) == 568, "abi_config");
 _Static_assert(sizeof(struct abi_head) == 80, "abi_head");
 _Static_assert(sizeof(struct abi_data) == 112, "abi_data");
 _Static_assert(sizeof(struct abi_conn) == 128, "abi_conn");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The kernel half as one object, so that its programs share their maps. No library is named here. */
+/* The kernel half as one object, so that its programs share their maps. No library is named here.
+ */
 #include "lib/vmlinux.h"
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_core_read.h>

@@ -22,22 +22,20 @@
 static __always_inline u64 arg(struct pt_regs *ctx, u8 n) {
     u64 value = 0;
 
-    switch (n) {
-        ARG_OFFSETS(ARG_CASE)
-    }
+    switch (n) { ARG_OFFSETS(ARG_CASE) }
     return value;
 }
 
 /* The row number and the file number that the probe was attached with. */
 static __always_inline u64 cookie_of(void *ctx) {
-    if (cfg_fixed)
-        return (u64)cfg_fixed_file << 16 | cfg_fixed_row;
+    if (config.fixed)
+        return (u64)config.fixed_file << 16 | config.fixed_row;
     return bpf_get_attach_cookie(ctx);
 }
 
 /* The mask bounds it for the verifier; the numbers are our own. */
 static __always_inline const struct abi_row *row_of(u64 cookie) {
-    return (const struct abi_row *)&rows[cookie & (ABI_ROWS - 1)];
+    return (const struct abi_row *)&config.rows[cookie & (ABI_ROWS - 1)];
 }
 
 #endif

@@ -20,7 +20,7 @@ static __always_inline struct abi_conn_state *conn_open(const struct who *who, u
 
     if (conn)
         return conn;
-    fresh.gen = bpf_ktime_get_boot_ns();
+    fresh.born_ns = bpf_ktime_get_boot_ns();
     fresh.start_ns = who->start_ns;
     fresh.exec_id = who->exec_id;
     bpf_map_update_elem(&procs, &tgid, &fresh.start_ns, BPF_ANY);
@@ -43,7 +43,7 @@ static __always_inline void conn_tell(struct abi_conn_state *conn, const struct 
     fill_head(&rec->head, REC_CONN);
     rec->head.start_ns = conn->start_ns;
     rec->head.conn = call->ptr;
-    rec->head.gen = conn->gen;
+    rec->head.born_ns = conn->born_ns;
     rec->head.file = call->file;
     rec->head.row = call->row;
     rec->cgroup = bpf_get_current_cgroup_id();
@@ -76,7 +76,7 @@ static __always_inline void conn_close(const struct who *who, u64 ptr, u64 cooki
             fill_head(&rec->head, REC_CLOSE);
             rec->head.start_ns = conn->start_ns;
             rec->head.conn = ptr;
-            rec->head.gen = conn->gen;
+            rec->head.born_ns = conn->born_ns;
             rec->head.file = cookie >> 16;
             rec->head.row = (u16)cookie;
             rec->pos[DIR_READ] = conn->pos[DIR_READ];

@@ -10,7 +10,7 @@
 static __always_inline u32 shard_of(u64 ptr, u32 tgid) {
     u64 mixed = (ptr >> 4 ^ (u64)tgid << 32) * 0x9e3779b97f4a7c15ULL;
 
-    return (u32)(mixed >> 40) % (cfg_shards ?: 1);
+    return (u32)(mixed >> 40) % (config.shards ?: 1);
 }
 
 static __always_inline void fill_head(struct abi_head *head, u8 kind) {
@@ -50,8 +50,8 @@ static __always_inline void wake(void *ring, u32 shard, bool half_full) {
 static __always_inline bool has_room(void *ring, u32 bytes, bool *half_full) {
     u64 used = bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA);
 
-    *half_full = used > cfg_ring_bytes / 2;
-    return used + bytes + cfg_ctrl_reserve <= cfg_ring_bytes;
+    *half_full = used > config.ring_bytes / 2;
+    return used + bytes + config.ctrl_reserve <= config.ring_bytes;
 }
 
 static __always_inline void *ring_of(u32 shard) {
@@ -60,7 +60,7 @@ static __always_inline void *ring_of(u32 shard) {
 
 /* To every shard, since any may hold connections of the process. */
 static __always_inline void tell_all(u8 kind, u64 start_ns) {
-    for (u32 i = 0; i < ABI_SHARDS && i < cfg_shards; i++) {
+    for (u32 i = 0; i < ABI_SHARDS && i < config.shards; i++) {
         u32 shard = i;
         void *ring = ring_of(shard);
         struct abi_head *head;

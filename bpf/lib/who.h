@@ -36,19 +36,19 @@ static __always_inline bool comm_wanted(void) {
 }
 
 static __always_inline bool wanted(void) {
-    if (cfg_filter_pid) {
+    if (config.filter_pid) {
         u32 tgid = bpf_get_current_pid_tgid() >> 32;
 
         if (!bpf_map_lookup_elem(&pids, &tgid))
             return false;
     }
-    if (cfg_filter_uid) {
+    if (config.filter_uid) {
         u32 uid = bpf_get_current_uid_gid();
 
         if (!bpf_map_lookup_elem(&uids, &uid))
             return false;
     }
-    return !cfg_filter_comm || comm_wanted();
+    return !config.filter_comm || comm_wanted();
 }
 
 #endif

@@ -30,11 +30,10 @@ static __always_inline int call_begin(struct pt_regs *ctx, const struct abi_row 
     conn = conn_open(&who, call.ptr);
     if (!conn)
         return 0;
-    call.gen = conn->gen;
+    call.born_ns = conn->born_ns;
     call.outer_sp = outer_call(conn, dir, key.sp, who.tid);
     conn->calls++;
-    if (!conn->family &&
-        (conn->calls <= ABI_ADDR_TRIES || conn->calls % ABI_ADDR_EVERY == 0)) {
+    if (!conn->family && (conn->calls <= ABI_ADDR_TRIES || conn->calls % ABI_ADDR_EVERY == 0)) {
         call.watched = 1;
         watch_begin(bpf_get_current_pid_tgid());
     }
@@ -74,7 +73,7 @@ static __always_inline void fill_data(struct abi_data *rec, const struct abi_cal
     rec->head.time_ns = call->time_ns;
     rec->head.start_ns = conn->start_ns;
     rec->head.conn = call->ptr;
-    rec->head.gen = call->gen;
+    rec->head.born_ns = call->born_ns;
     rec->head.file = call->file;
     rec->head.row = call->row;
     rec->head.dir = row->dir;
@@ -93,7 +92,7 @@ static __always_inline void lost(const struct abi_row *row, u64 bytes) {
 
 /* Up to where in the call bytes are taken. */
 static __always_inline u64 kept(const struct abi_call *call) {
-    return call->moved < cfg_call_cap ? call->moved : cfg_call_cap;
+    return call->moved < config.call_cap ? call->moved : config.call_cap;
 }
 
 /* Accounts for `bytes` of the call that are not shown, and moves past them. */
@@ -120,8 +119,8 @@ static __always_inline void emit_gap(struct abi_call *call, const struct abi_con
 
 /* Fills a reservation with the next `bytes` of the call, at most `room`, and moves past them. */
 static __always_inline void fill_chunk(struct abi_data *rec, u32 room, struct abi_call *call,
-                                       const struct abi_conn_state *conn,
-                                       const struct abi_row *row, u32 bytes) {
+                                       const struct abi_conn_state *conn, const struct abi_row *row,
+                                       u32 bytes) {
     fill_data(rec, call, conn, row, REC_DATA);
     rec->moved = bytes;
     if (bytes > room || bpf_probe_read_user(rec + 1, bytes, (void *)(call->buf + call->done))) {
@@ -186,8 +185,7 @@ __noinline int copy_run(u64 sp) {
 
 /* The last piece of a call, which is all of it for most, in the smallest class that holds it. */
 static __always_inline void emit_rest(struct abi_call *call, const struct abi_conn_state *conn,
-                                      const struct abi_row *row, void *ring, u32 shard,
-                                      u32 bytes) {
+                                      const struct abi_row *row, void *ring, u32 shard, u32 bytes) {
     bool half_full = false;
     struct abi_data *rec = NULL;
     u32 room = 0;
@@ -286,7 +284,7 @@ static __always_inline int call_end(struct pt_regs *ctx, const struct abi_row *r
     if (!call)
         return call_orphan(ctx, row);
     conn = conn_find(&who, call->ptr);
-    if (!conn || conn->gen != call->gen)
+    if (!conn || conn->born_ns != call->born_ns)
         goto out;
     call_settle(ctx, call, conn, row);
     if (!call->moved)
@@ -332,8 +330,8 @@ int conn_end(struct pt_regs *ctx) {
     if (!conn)
         return 0;
     /* A reset in the middle of a call, or before the first byte, belongs to the handshake. */
-    if (row->op == OP_RESET && (conn->active_sp[0] | conn->active_sp[1] ||
-                                !(conn->pos[0] | conn->pos[1])))
+    if (row->op == OP_RESET &&
+        (conn->active_sp[0] | conn->active_sp[1] || !(conn->pos[0] | conn->pos[1])))
         return 0;
     conn_close(&who, ptr, cookie);
     return 0;

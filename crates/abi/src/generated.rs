@@ -298,6 +298,147 @@ impl Row {
     }
 }
 
+/// `struct abi_config`, 568 bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Config {
+    /// `__u64`, at 0.
+    pub ring_bytes: u64,
+    /// `__u64`, at 8.
+    pub ctrl_reserve: u64,
+    /// `__u64`, at 16.
+    pub call_cap: u64,
+    /// `__u32`, at 24.
+    pub shards: u32,
+    /// `__u32`, at 28.
+    pub filter_pid: u32,
+    /// `__u32`, at 32.
+    pub filter_uid: u32,
+    /// `__u32`, at 36.
+    pub filter_comm: u32,
+    /// `__u32`, at 40.
+    pub fixed: u32,
+    /// `__u32`, at 44.
+    pub fixed_row: u32,
+    /// `__u32`, at 48.
+    pub fixed_file: u32,
+    /// `__u32`, at 52.
+    pub pad: u32,
+    /// `__u64[64]`, at 56.
+    pub rows: [u64; 64],
+}
+
+impl Config {
+    /// Bytes of the C struct.
+    pub const SIZE: usize = 568;
+
+    /// Reads the first [`Self::SIZE`] bytes; `None` if there are fewer.
+    #[inline]
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let bytes: &[u8; 568] = bytes.first_chunk()?;
+        Some(Self {
+            ring_bytes: u64::from_ne_bytes(take(bytes, 0)),
+            ctrl_reserve: u64::from_ne_bytes(take(bytes, 8)),
+            call_cap: u64::from_ne_bytes(take(bytes, 16)),
+            shards: u32::from_ne_bytes(take(bytes, 24)),
+            filter_pid: u32::from_ne_bytes(take(bytes, 28)),
+            filter_uid: u32::from_ne_bytes(take(bytes, 32)),
+            filter_comm: u32::from_ne_bytes(take(bytes, 36)),
+            fixed: u32::from_ne_bytes(take(bytes, 40)),
+            fixed_row: u32::from_ne_bytes(take(bytes, 44)),
+            fixed_file: u32::from_ne_bytes(take(bytes, 48)),
+            pad: u32::from_ne_bytes(take(bytes, 52)),
+            rows: [
+                u64::from_ne_bytes(take(bytes, 56)),
+                u64::from_ne_bytes(take(bytes, 64)),
+                u64::from_ne_bytes(take(bytes, 72)),
+                u64::from_ne_bytes(take(bytes, 80)),
+                u64::from_ne_bytes(take(bytes, 88)),
+                u64::from_ne_bytes(take(bytes, 96)),
+                u64::from_ne_bytes(take(bytes, 104)),
+                u64::from_ne_bytes(take(bytes, 112)),
+                u64::from_ne_bytes(take(bytes, 120)),
+                u64::from_ne_bytes(take(bytes, 128)),
+                u64::from_ne_bytes(take(bytes, 136)),
+                u64::from_ne_bytes(take(bytes, 144)),
+                u64::from_ne_bytes(take(bytes, 152)),
+                u64::from_ne_bytes(take(bytes, 160)),
+                u64::from_ne_bytes(take(bytes, 168)),
+                u64::from_ne_bytes(take(bytes, 176)),
+                u64::from_ne_bytes(take(bytes, 184)),
+                u64::from_ne_bytes(take(bytes, 192)),
+                u64::from_ne_bytes(take(bytes, 200)),
+                u64::from_ne_bytes(take(bytes, 208)),
+                u64::from_ne_bytes(take(bytes, 216)),
+                u64::from_ne_bytes(take(bytes, 224)),
+                u64::from_ne_bytes(take(bytes, 232)),
+                u64::from_ne_bytes(take(bytes, 240)),
+                u64::from_ne_bytes(take(bytes, 248)),
+                u64::from_ne_bytes(take(bytes, 256)),
+                u64::from_ne_bytes(take(bytes, 264)),
+                u64::from_ne_bytes(take(bytes, 272)),
+                u64::from_ne_bytes(take(bytes, 280)),
+                u64::from_ne_bytes(take(bytes, 288)),
+                u64::from_ne_bytes(take(bytes, 296)),
+                u64::from_ne_bytes(take(bytes, 304)),
+                u64::from_ne_bytes(take(bytes, 312)),
+                u64::from_ne_bytes(take(bytes, 320)),
+                u64::from_ne_bytes(take(bytes, 328)),
+                u64::from_ne_bytes(take(bytes, 336)),
+                u64::from_ne_bytes(take(bytes, 344)),
+                u64::from_ne_bytes(take(bytes, 352)),
+                u64::from_ne_bytes(take(bytes, 360)),
+                u64::from_ne_bytes(take(bytes, 368)),
+                u64::from_ne_bytes(take(bytes, 376)),
+                u64::from_ne_bytes(take(bytes, 384)),
+                u64::from_ne_bytes(take(bytes, 392)),
+                u64::from_ne_bytes(take(bytes, 400)),
+                u64::from_ne_bytes(take(bytes, 408)),
+                u64::from_ne_bytes(take(bytes, 416)),
+                u64::from_ne_bytes(take(bytes, 424)),
+                u64::from_ne_bytes(take(bytes, 432)),
+                u64::from_ne_bytes(take(bytes, 440)),
+                u64::from_ne_bytes(take(bytes, 448)),
+                u64::from_ne_bytes(take(bytes, 456)),
+                u64::from_ne_bytes(take(bytes, 464)),
+                u64::from_ne_bytes(take(bytes, 472)),
+                u64::from_ne_bytes(take(bytes, 480)),
+                u64::from_ne_bytes(take(bytes, 488)),
+                u64::from_ne_bytes(take(bytes, 496)),
+                u64::from_ne_bytes(take(bytes, 504)),
+                u64::from_ne_bytes(take(bytes, 512)),
+                u64::from_ne_bytes(take(bytes, 520)),
+                u64::from_ne_bytes(take(bytes, 528)),
+                u64::from_ne_bytes(take(bytes, 536)),
+                u64::from_ne_bytes(take(bytes, 544)),
+                u64::from_ne_bytes(take(bytes, 552)),
+                u64::from_ne_bytes(take(bytes, 560)),
+            ],
+        })
+    }
+
+    /// The bytes as C holds them.
+    #[inline]
+    pub fn to_bytes(&self) -> [u8; Self::SIZE] {
+        let mut bytes = [0; Self::SIZE];
+        bytes[0..8].copy_from_slice(&self.ring_bytes.to_ne_bytes());
+        bytes[8..16].copy_from_slice(&self.ctrl_reserve.to_ne_bytes());
+        bytes[16..24].copy_from_slice(&self.call_cap.to_ne_bytes());
+        bytes[24..28].copy_from_slice(&self.shards.to_ne_bytes());
+        bytes[28..32].copy_from_slice(&self.filter_pid.to_ne_bytes());
+        bytes[32..36].copy_from_slice(&self.filter_uid.to_ne_bytes());
+        bytes[36..40].copy_from_slice(&self.filter_comm.to_ne_bytes());
+        bytes[40..44].copy_from_slice(&self.fixed.to_ne_bytes());
+        bytes[44..48].copy_from_slice(&self.fixed_row.to_ne_bytes());
+        bytes[48..52].copy_from_slice(&self.fixed_file.to_ne_bytes());
+        bytes[52..56].copy_from_slice(&self.pad.to_ne_bytes());
+        for (i, value) in self.rows.iter().enumerate() {
+            let at = 56 + i * 8;
+            bytes[at..at + 8].copy_from_slice(&value.to_ne_bytes());
+        }
+        bytes
+    }
+}
+
 /// `struct abi_head`, 80 bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Head {
@@ -308,7 +449,7 @@ pub struct Head {
     /// `__u64`, at 16.
     pub conn: u64,
     /// `__u64`, at 24.
-    pub r#gen: u64,
+    pub born_ns: u64,
     /// `__u32`, at 32.
     pub tgid: u32,
     /// `__u32`, at 36.
@@ -347,7 +488,7 @@ impl Head {
             time_ns: u64::from_ne_bytes(take(bytes, 0)),
             start_ns: u64::from_ne_bytes(take(bytes, 8)),
             conn: u64::from_ne_bytes(take(bytes, 16)),
-            r#gen: u64::from_ne_bytes(take(bytes, 24)),
+            born_ns: u64::from_ne_bytes(take(bytes, 24)),
             tgid: u32::from_ne_bytes(take(bytes, 32)),
             tid: u32::from_ne_bytes(take(bytes, 36)),
             uid: u32::from_ne_bytes(take(bytes, 40)),
@@ -370,7 +511,7 @@ impl Head {
         bytes[0..8].copy_from_slice(&self.time_ns.to_ne_bytes());
         bytes[8..16].copy_from_slice(&self.start_ns.to_ne_bytes());
         bytes[16..24].copy_from_slice(&self.conn.to_ne_bytes());
-        bytes[24..32].copy_from_slice(&self.r#gen.to_ne_bytes());
+        bytes[24..32].copy_from_slice(&self.born_ns.to_ne_bytes());
         bytes[32..36].copy_from_slice(&self.tgid.to_ne_bytes());
         bytes[36..40].copy_from_slice(&self.tid.to_ne_bytes());
         bytes[40..44].copy_from_slice(&self.uid.to_ne_bytes());
@@ -605,7 +746,7 @@ impl ConnKey {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ConnState {
     /// `__u64`, at 0.
-    pub r#gen: u64,
+    pub born_ns: u64,
     /// `__u64`, at 8.
     pub start_ns: u64,
     /// `__u64`, at 16.
@@ -647,7 +788,7 @@ impl ConnState {
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let bytes: &[u8; 112] = bytes.first_chunk()?;
         Some(Self {
-            r#gen: u64::from_ne_bytes(take(bytes, 0)),
+            born_ns: u64::from_ne_bytes(take(bytes, 0)),
             start_ns: u64::from_ne_bytes(take(bytes, 8)),
             exec_id: u64::from_ne_bytes(take(bytes, 16)),
             pos: [
@@ -679,7 +820,7 @@ impl ConnState {
     #[inline]
     pub fn to_bytes(&self) -> [u8; Self::SIZE] {
         let mut bytes = [0; Self::SIZE];
-        bytes[0..8].copy_from_slice(&self.r#gen.to_ne_bytes());
+        bytes[0..8].copy_from_slice(&self.born_ns.to_ne_bytes());
         bytes[8..16].copy_from_slice(&self.start_ns.to_ne_bytes());
         bytes[16..24].copy_from_slice(&self.exec_id.to_ne_bytes());
         for (i, value) in self.pos.iter().enumerate() {
@@ -751,7 +892,7 @@ pub struct Call {
     /// `__u64`, at 0.
     pub ptr: u64,
     /// `__u64`, at 8.
-    pub r#gen: u64,
+    pub born_ns: u64,
     /// `__u64`, at 16.
     pub buf: u64,
     /// `__u64`, at 24.
@@ -792,7 +933,7 @@ impl Call {
         let bytes: &[u8; 104] = bytes.first_chunk()?;
         Some(Self {
             ptr: u64::from_ne_bytes(take(bytes, 0)),
-            r#gen: u64::from_ne_bytes(take(bytes, 8)),
+            born_ns: u64::from_ne_bytes(take(bytes, 8)),
             buf: u64::from_ne_bytes(take(bytes, 16)),
             out: u64::from_ne_bytes(take(bytes, 24)),
             num: u64::from_ne_bytes(take(bytes, 32)),
@@ -815,7 +956,7 @@ impl Call {
     pub fn to_bytes(&self) -> [u8; Self::SIZE] {
         let mut bytes = [0; Self::SIZE];
         bytes[0..8].copy_from_slice(&self.ptr.to_ne_bytes());
-        bytes[8..16].copy_from_slice(&self.r#gen.to_ne_bytes());
+        bytes[8..16].copy_from_slice(&self.born_ns.to_ne_bytes());
         bytes[16..24].copy_from_slice(&self.buf.to_ne_bytes());
         bytes[24..32].copy_from_slice(&self.out.to_ne_bytes());
         bytes[32..40].copy_from_slice(&self.num.to_ne_bytes());

@@ -40,7 +40,10 @@ pub(crate) fn source(types: &[Type]) -> Result<String> {
 fn structure(out: &mut String, name: &str, size: usize, fields: &[Field]) -> Result<()> {
     let rust = camel(name, "abi_");
     writeln!(out, "\n/// `struct {name}`, {size} bytes.")?;
-    writeln!(out, "#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]")?;
+    // The standard library knows the default of arrays of up to 32 elements.
+    let long = fields.iter().any(|field| matches!(field.kind, Kind::Array(_, n) if n > 32));
+    let default = if long { "" } else { "Default, " };
+    writeln!(out, "#[derive(Debug, Clone, Copy, {default}PartialEq, Eq)]")?;
     writeln!(out, "pub struct {rust} {{")?;
     for field in fields {
         writeln!(out, "    /// {}, at {}.", c_type(&field.kind), field.offset)?;
