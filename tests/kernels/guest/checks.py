@@ -1,0 +1,114 @@
+"""The checks themselves. Each one prints `pass NAME` or `FAIL NAME: why`, and none is ever left
+out; the closing line `end` tells the host that all of them were reached."""
+
+import fcntl
+import os
+import socket
+import struct
+import subprocess
+import sys
+import termios
+
+from capture import Capture, Story
+from traffic import PATIENCE, End, python_pair, s_client_pair
+
+PAIRS = (("python", python_pair, "127.0.0.1"), ("python", python_pair, "::1"), ("s_client", s_client_pair, "127.0.0.1"))
+
+
+def main(series, checks):
+    loopback_up()
+    check(f"the kernel is of series {series}", kernel, series)
+    if checks == "no-btf":
+        without_btf()
+    else:
+        with_btf()
+    print("end", flush=True)
+    # The machine powers off next: let the serial port send what it has.
+    if os.isatty(1):
+        termios.tcdrain(1)
+
+
+def with_btf():
+    """The whole path, from the probes to the summary."""
+    check("doctor exits 0 and prints what it found", doctor, 0)
+    run = check("ecapture starts", Capture)
+    check("every program loads and it says ready", Capture.wait_ready, run)
+    ends = []
+    for client, pair, host in PAIRS:
+        moved = check(f"{client} {host}: the traffic itself", pair, host)
+        # An end that never was must fail its checks as well.
+        ends += moved or [End(f"{client} {host} {who}", -1, "", "", b"", b"") for who in ("client", "server")]
+    check("SIGINT ends it with exit code 0", lambda run: equal(run.interrupt(), 0), run)
+
+    story = check("the output is JSON", Story, run)
+    check("the last line is the summary", lambda story: equal(story.lines[-1]["type"], "summary"), story)
+    check("there is no gap", lambda story: equal(story.gaps, []), story)
+    for end in ends:
+        stream = check(f"{end.name}: both directions, byte for byte", Story.stream, story, end)
+        wanted = {(end.local, end.remote)}
+        check(f"{end.name}: addresses", lambda stream: equal(stream.addresses, wanted), stream)
+    report("ecapture", run.log if run else [])
+
+
+def without_btf():
+    """ecapture must refuse to start, and say why."""
+    check("BTF is hidden", lambda: equal(os.listdir("/sys/kernel/btf"), []))
+    check("doctor exits 1 and names BTF", doctor, 1)
+    run = check("ecapture starts", Capture)
+    code = check("it ends by itself", Capture.wait, run)
+    check("its exit code is a failure", lambda code: equal(code > 0, True), code)
+    check("it names BTF", lambda run: equal(any("BTF" in line for line in run.log), True), run)
+    check("it never says ready", lambda run: equal(run.ready, False), run)
+    report("ecapture", run.log if run else [])
+
+
+def check(name, body, *needs):
+    """Runs one check on what earlier ones gave, and gives what it returns to later ones."""
+    try:
+        if None in needs:
+            raise ValueError("what it would look at is missing, see above")
+        result = body(*needs)
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}".replace("\n", " ")
+        print(f"FAIL {name}: {reason[:500]}", flush=True)
+        return None
+    print(f"pass {name}", flush=True)
+    return result
+
+
+def equal(got, wanted):
+    if got != wanted:
+        raise ValueError(f"{got!r}, not {wanted!r}")
+
+
+def kernel(series):
+    release = os.uname().release
+    if not release.startswith(series + "."):
+        raise ValueError(f"it is {release}")
+
+
+def doctor(code):
+    run = subprocess.run(
+        ["ecapture", "doctor"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=PATIENCE
+    )
+    report("doctor", run.stdout.splitlines())
+    equal(run.returncode, code)
+    for word in (os.uname().release, "BTF"):
+        if word not in run.stdout:
+            raise ValueError(f"its output does not hold `{word}`")
+
+
+def report(what, lines):
+    """For the log alone: the host counts only the lines that say pass or FAIL."""
+    for line in lines[-40:]:
+        print(f"  {what}| {line[:200]}", flush=True)
+
+
+def loopback_up():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        up = struct.pack("16sh14x", b"lo", 0x1 | 0x8 | 0x40)  # IFF_UP, IFF_LOOPBACK, IFF_RUNNING
+        fcntl.ioctl(any_socket, 0x8914, up)  # SIOCSIFFLAGS
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
