@@ -1,4 +1,4 @@
-//! Compiles the kernel half and writes its skeleton, a typed view of its programs and maps.
+//! Compiles the kernel half into the object that the loader embeds.
 
 use std::env;
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use libbpf_cargo::SkeletonBuilder;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let bpf = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join("../../bpf").canonicalize()?;
-    let out = PathBuf::from(env::var("OUT_DIR")?).join("skel.rs");
+    let out = PathBuf::from(env::var("OUT_DIR")?).join("ecapture.bpf.o");
     let arch = match env::var("CARGO_CFG_TARGET_ARCH")?.as_str() {
         "x86_64" => "x86",
         "aarch64" => "arm64",
@@ -16,8 +16,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo:rerun-if-changed={}", bpf.display());
     println!("cargo:rerun-if-env-changed=CLANG");
 
-    let mut builder = SkeletonBuilder::new();
-    builder
+    SkeletonBuilder::new()
         .source(bpf.join("ecapture.bpf.c"))
         // Debian's name carries the version; any clang from 14 on will do.
         .clang(env::var("CLANG").unwrap_or_else(|_| default_clang()))
@@ -28,8 +27,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             format!("-I/usr/include/{}-linux-gnu", env::var("CARGO_CFG_TARGET_ARCH")?),
             "-Wall".to_owned(),
             "-Werror".to_owned(),
-        ]);
-    builder.build_and_generate(&out)?;
+        ])
+        .obj(out)
+        .build()?;
     Ok(())
 }
 

@@ -1,1 +1,37 @@
-//! placeholder
+//! The other end of the kernel half: finds the libraries that programs use, places probes in
+//! them, and hands out the records that the probes write.
+//!
+//! Raw records go out; what they mean is `stream`'s business. This is the only crate that calls
+//! libbpf, compiles C, or holds `unsafe` code.
+
+mod attach;
+mod books;
+mod elf;
+mod features;
+mod hooks;
+mod load;
+mod maps;
+mod memory;
+mod names;
+mod rights;
+mod ring;
+pub mod target;
+mod watch;
+
+pub use books::{Books, Counters};
+pub use elf::ElfError;
+pub use features::Features;
+pub use hooks::{HandError, Hooked, Hooks, Passed, Report, Use};
+pub use load::{Kernel, LoadError, Settings};
+pub use maps::{comm, exe};
+pub use names::Names;
+pub use rights::{Lockdown, Rights};
+pub use ring::{Ring, RingError, Woken};
+pub use watch::{Watch, WatchError};
+
+/// Silences libbpf, whose messages go to stderr, except for those that `log` wants.
+pub fn set_libbpf_log(log: fn(PrintLevel, String)) {
+    libbpf_rs::set_print(Some((PrintLevel::Debug, log)));
+}
+
+pub use libbpf_rs::PrintLevel;

@@ -1,0 +1,77 @@
+//! What the kernel half counts and remembers, read where the records can't tell: at a
+//! connection's end, and for the summary.
+
+use libbpf_rs::{MapCore, MapFlags, MapHandle, Object};
+
+/// The kernel half's tables.
+#[derive(Debug)]
+pub struct Books {
+    conns: MapHandle,
+    calls: MapHandle,
+    counters: MapHandle,
+}
+
+/// The kernel half's counters, summed over all CPUs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counters([u64; COUNTERS]);
+
+const COUNTERS: usize = abi::Counter::ALL.len();
+
+impl Counters {
+    /// One counter's value.
+    pub fn of(&self, counter: abi::Counter) -> u64 {
+        self.0.get(counter as usize).copied().unwrap_or(0)
+    }
+}
+
+impl Books {
+    pub(crate) fn of(object: &Object) -> libbpf_rs::Result<Self> {
+        let open = |name: &str| {
+            let map = object.maps().find(|map| map.name() == name);
+            let missing = || std::io::Error::from(std::io::ErrorKind::NotFound);
+            MapHandle::try_from(&map.ok_or_else(missing)?)
+        };
+        Ok(Self { conns: open("conns")?, calls: open("calls")?, counters: open("counters")? })
+    }
+
+    /// Takes a connection out of the table: its last state, if the kernel half still knew it as
+    /// the one that was first seen at `born_ns`.
+    pub fn end(&self, tgid: u32, ptr: u64, born_ns: u64) -> Option<abi::ConnState> {
+        let key = abi::ConnKey { ptr, tgid, pad: 0 }.to_bytes();
+        let value = self.conns.lookup(&key, MapFlags::ANY).ok()??;
+        let state = abi::ConnState::from_bytes(&value).filter(|state| state.born_ns == born_ns)?;
+        // Gone already if the table was full; that is the same to us.
+        let _ = self.conns.delete(&key);
+        Some(state)
+    }
+
+    /// A connection's state, left where it is.
+    pub fn conn(&self, tgid: u32, ptr: u64, born_ns: u64) -> Option<abi::ConnState> {
+        let key = abi::ConnKey { ptr, tgid, pad: 0 }.to_bytes();
+        let value = self.conns.lookup(&key, MapFlags::ANY).ok()??;
+        abi::ConnState::from_bytes(&value).filter(|state| state.born_ns == born_ns)
+    }
+
+    /// The call in flight with this stack pointer, removed if its process is gone.
+    pub fn call(&self, tgid: u32, sp: u64, gone: bool) -> Option<abi::Call> {
+        let key = abi::CallKey { sp, tgid, pad: 0 }.to_bytes();
+        let value = self.calls.lookup(&key, MapFlags::ANY).ok()??;
+        if gone {
+            let _ = self.calls.delete(&key);
+        }
+        abi::Call::from_bytes(&value)
+    }
+
+    /// Every counter, now.
+    pub fn counters(&self) -> Counters {
+        let mut sums = Counters::default();
+        for (index, sum) in (0u32..).zip(&mut sums.0) {
+            let values = self.counters.lookup_percpu(&index.to_ne_bytes(), MapFlags::ANY);
+            for value in values.ok().flatten().unwrap_or_default() {
+                let word = value.get(..8).and_then(|word| word.try_into().ok());
+                *sum = sum.wrapping_add(word.map_or(0, u64::from_ne_bytes));
+            }
+        }
+        sums
+    }
+}

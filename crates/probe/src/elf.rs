@@ -1,0 +1,286 @@
+//! Reads from an ELF file what hooking needs: which probed functions it defines, and where.
+//!
+//! The file comes from another program and may be built to mislead, or change while it is read:
+//! it is read by `pread` and never mapped (a file cut short would kill us), every number is
+//! checked against the file before it is used, and a symbol counts only where the file maps code.
+#![forbid(unsafe_code)]
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+
+use object::elf::{self, FileHeader64, ProgramHeader64, SectionHeader64, Sym64};
+use object::pod::{self, Pod};
+use object::{NativeEndian, U32};
+
+/// Bytes of one symbol or string table, at most; a larger one is not read.
+const TABLE_MAX: u64 = 128 << 20;
+/// Sections and segments, at most.
+const HEADERS_MAX: u64 = 65_535;
+
+/// Why a file can't be read as a library or program of this machine.
+#[derive(Debug, thiserror::Error)]
+pub enum ElfError {
+    /// Nothing in it.
+    #[error("the file is empty")]
+    Empty,
+    /// Too short, or without the magic number.
+    #[error("not an ELF file, so no library or program")]
+    NotElf,
+    /// An ELF32 file.
+    #[error("a 32-bit file; only 64-bit programs and libraries can be hooked")]
+    Bits32,
+    /// Made for another processor.
+    #[error("made for another processor (ELF machine {0})")]
+    Machine(u16),
+    /// A part that the headers promise is not in the file.
+    #[error("damaged or truncated: no {0} where the headers say")]
+    Truncated(&'static str),
+    /// A table that no compiler makes so large.
+    #[error("its {0} is larger than {TABLE_MAX} bytes")]
+    TooLarge(&'static str),
+    /// The system refused.
+    #[error("can't be read: {0}")]
+    Io(#[from] io::Error),
+}
+
+/// A function that the file defines.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Function<T> {
+    /// What the caller asked for under this name.
+    pub what: T,
+    /// Where its code begins, as an offset into the file: how uprobes are placed.
+    pub offset: u64,
+    /// Where its code begins in the file's own address space.
+    pub address: u64,
+}
+
+/// A file's headers.
+#[derive(Debug)]
+pub(crate) struct Image<'a> {
+    file: &'a File,
+    len: u64,
+    code: Vec<Segment>,
+    sections: Vec<SectionHeader64<NativeEndian>>,
+}
+
+/// An executable segment: `size` bytes at `offset` of the file, mapped at `address`.
+#[derive(Debug, Clone, Copy)]
+struct Segment {
+    address: u64,
+    offset: u64,
+    size: u64,
+}
+
+impl<'a> Image<'a> {
+    /// Reads the headers.
+    pub(crate) fn open(file: &'a File) -> Result<Self, ElfError> {
+        let len = file.metadata()?.len();
+        let mut image = Self { file, len, code: Vec::new(), sections: Vec::new() };
+        if len == 0 {
+            return Err(ElfError::Empty);
+        }
+        let ident = image.read(0, len.min(20), "header")?;
+        if !ident.starts_with(&elf::ELFMAG) {
+            return Err(ElfError::NotElf);
+        }
+        if ident.get(4) == Some(&elf::ELFCLASS32.0) {
+            return Err(ElfError::Bits32);
+        }
+        let header: FileHeader64<NativeEndian> = image.one(0, "header")?;
+        let machine = header.e_machine.get(NativeEndian);
+        if machine != MACHINE {
+            return Err(ElfError::Machine(machine.0));
+        }
+        let segments: Vec<ProgramHeader64<NativeEndian>> = image.table(
+            header.e_phoff.get(NativeEndian),
+            u64::from(header.e_phnum.get(NativeEndian)),
+            "program headers",
+        )?;
+        image.code = segments.iter().filter_map(|segment| code_segment(segment, len)).collect();
+        // Without a section table (a stripped one is legal) there are no symbols to be found.
+        image.sections = image
+            .table(
+                header.e_shoff.get(NativeEndian),
+                u64::from(header.e_shnum.get(NativeEndian)),
+                "section headers",
+            )
+            .unwrap_or_default();
+        Ok(image)
+    }
+
+    /// The functions that `wanted` answers for, by their symbol names: the exported ones, and
+    /// those of the full symbol table where the file still has one. Each name counts once.
+    pub(crate) fn functions<T: Copy>(
+        &self,
+        wanted: impl Fn(&[u8]) -> Option<T>,
+    ) -> Result<Vec<Function<T>>, ElfError> {
+        let mut found: Vec<(Vec<u8>, Function<T>)> = Vec::new();
+        for kind in [elf::SHT_DYNSYM, elf::SHT_SYMTAB] {
+            let Some(table) = self.sections.iter().find(|s| s.sh_type.get(NativeEndian) == kind)
+            else {
+                continue;
+            };
+            let Some(strings) = self.sections.get(table.sh_link.get(NativeEndian) as usize) else {
+                return Err(ElfError::Truncated("string table"));
+            };
+            let symbols = self.section(table, "symbol table")?;
+            let strings = self.section(strings, "string table")?;
+            for symbol in pods::<Sym64<NativeEndian>>(&symbols) {
+                let defined = symbol.st_shndx.get(NativeEndian) != elf::SHN_UNDEF;
+                let function = matches!(symbol.st_type(), elf::STT_FUNC | elf::STT_GNU_IFUNC);
+                if !defined || !function {
+                    continue;
+                }
+                let name = name_at(&strings, symbol.st_name);
+                let Some(what) = wanted(name) else { continue };
+                let address = symbol.st_value.get(NativeEndian);
+                let Some(offset) = self.offset_of(address) else { continue };
+                if found.iter().all(|(known, _)| known != name) {
+                    found.push((name.to_vec(), Function { what, offset, address }));
+                }
+            }
+        }
+        Ok(found.into_iter().map(|(_, function)| function).collect())
+    }
+
+    /// Where in the file the code at an address stands.
+    pub(crate) fn offset_of(&self, address: u64) -> Option<u64> {
+        self.code.iter().find_map(|segment| {
+            let inside = address.checked_sub(segment.address)?;
+            (inside < segment.size).then(|| segment.offset + inside)
+        })
+    }
+
+    fn section(
+        &self,
+        header: &SectionHeader64<NativeEndian>,
+        name: &'static str,
+    ) -> Result<Vec<u8>, ElfError> {
+        self.read(header.sh_offset.get(NativeEndian), header.sh_size.get(NativeEndian), name)
+    }
+
+    fn one<T: Pod + Copy>(&self, offset: u64, name: &'static str) -> Result<T, ElfError> {
+        let bytes = self.read(offset, size_of::<T>() as u64, name)?;
+        pods::<T>(&bytes).first().copied().ok_or(ElfError::Truncated(name))
+    }
+
+    fn table<T: Pod + Copy>(
+        &self,
+        offset: u64,
+        count: u64,
+        name: &'static str,
+    ) -> Result<Vec<T>, ElfError> {
+        if count > HEADERS_MAX {
+            return Err(ElfError::TooLarge(name));
+        }
+        let bytes = self.read(offset, count * size_of::<T>() as u64, name)?;
+        Ok(pods::<T>(&bytes).to_vec())
+    }
+
+    fn read(&self, offset: u64, size: u64, name: &'static str) -> Result<Vec<u8>, ElfError> {
+        if offset.checked_add(size).is_none_or(|end| end > self.len) {
+            return Err(ElfError::Truncated(name));
+        }
+        if size > TABLE_MAX {
+            return Err(ElfError::TooLarge(name));
+        }
+        let mut bytes = vec![0; size as usize];
+        match self.file.read_exact_at(&mut bytes, offset) {
+            Ok(()) => Ok(bytes),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                Err(ElfError::Truncated(name))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+const MACHINE: elf::Machine = elf::EM_X86_64;
+#[cfg(target_arch = "aarch64")]
+const MACHINE: elf::Machine = elf::EM_AARCH64;
+
+/// A segment that holds code, if the file really has all of it.
+fn code_segment(header: &ProgramHeader64<NativeEndian>, len: u64) -> Option<Segment> {
+    let executable = header.p_flags.get(NativeEndian).0 & elf::PF_X.0 != 0;
+    if header.p_type.get(NativeEndian) != elf::PT_LOAD || !executable {
+        return None;
+    }
+    let segment = Segment {
+        address: header.p_vaddr.get(NativeEndian),
+        offset: header.p_offset.get(NativeEndian),
+        size: header.p_filesz.get(NativeEndian),
+    };
+    segment.offset.checked_add(segment.size).filter(|end| *end <= len).map(|_| segment)
+}
+
+/// As many whole values as the bytes hold.
+fn pods<T: Pod>(bytes: &[u8]) -> &[T] {
+    let whole = bytes.len() / size_of::<T>();
+    pod::slice_from_bytes(bytes, whole).map_or(&[], |(values, _)| values)
+}
+
+fn name_at(strings: &[u8], at: U32<NativeEndian>) -> &[u8] {
+    let rest = strings.get(at.get(NativeEndian) as usize..).unwrap_or_default();
+    rest.split(|&byte| byte == 0).next().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn own() -> Vec<u8> {
+        std::fs::read("/proc/self/exe").unwrap()
+    }
+
+    fn file_of(bytes: &[u8]) -> File {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(bytes).unwrap();
+        file
+    }
+
+    fn refused(bytes: &[u8]) -> String {
+        Image::open(&file_of(bytes)).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn what_is_no_program_is_refused() {
+        assert!(refused(b"").contains("empty"));
+        assert!(refused(b"#!/bin/sh\nexit 0 # and more").contains("not an ELF"));
+        let mut bytes = own();
+        bytes[4] = elf::ELFCLASS32.0;
+        assert!(refused(&bytes).contains("32-bit"));
+        let mut bytes = own();
+        bytes[18] = elf::EM_S390.0 as u8;
+        assert!(refused(&bytes).contains("another processor"));
+        assert!(refused(&own()[..100]).contains("truncated"));
+    }
+
+    #[test]
+    fn no_truncation_panics_or_places_code_outside_the_file() {
+        let bytes = own();
+        for keep in (0..1024).chain((4096..bytes.len()).step_by(bytes.len() / 16)) {
+            let file = file_of(&bytes[..keep]);
+            let Ok(image) = Image::open(&file) else { continue };
+            for function in image.functions(|_| Some(())).unwrap_or_default().iter().take(1000) {
+                assert!(function.offset < keep as u64);
+            }
+        }
+    }
+
+    #[test]
+    fn defined_functions_are_found_and_undefined_ones_are_not() {
+        let file = file_of(&own());
+        let image = Image::open(&file).unwrap();
+        let named =
+            |wanted: &'static [u8]| image.functions(|name| (name == wanted).then_some(())).unwrap();
+        let main = named(b"main");
+        assert_eq!(main.len(), 1);
+        assert_eq!(image.offset_of(main[0].address), Some(main[0].offset));
+        // Imported from libc, so it has a symbol and no code here.
+        assert!(named(b"memcpy").is_empty());
+    }
+}

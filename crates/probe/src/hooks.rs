@@ -1,0 +1,345 @@
+//! Finds every file that carries a library we know, in every process, and hooks it: those that
+//! are mapped already, and those that are mapped later.
+//!
+//! A file is looked at once, under its device and inode; one attach serves all processes that
+//! map it. What can't be hooked is said with the reason, never passed over.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::attach::{Numbered, Probes};
+use crate::elf::{ElfError, Image};
+use crate::load::Kernel;
+use crate::maps::{self, FileKey, Mapping};
+use crate::names::Names;
+use crate::target::{self, KNOWN};
+use crate::watch::{Change, Watch};
+
+/// Something to be told to the user.
+#[derive(Debug)]
+pub enum Report {
+    /// A file is hooked.
+    Hooked(Hooked),
+    /// A file carries TLS and is not hooked.
+    Passed(Passed),
+}
+
+/// A file whose functions are probed.
+#[derive(Debug, Clone)]
+pub struct Hooked {
+    /// The file, as the process that showed it names it.
+    pub path: String,
+    /// The process in which it was found first; `None` if it was named by hand.
+    pub pid: Option<u32>,
+    /// Functions that are probed.
+    pub functions: Vec<&'static str>,
+    /// Functions that are there and could not be probed, and why.
+    pub failed: Vec<(&'static str, String)>,
+}
+
+/// A file that carries TLS and is not hooked.
+#[derive(Debug, Clone)]
+pub struct Passed {
+    /// The file, as the process that showed it names it.
+    pub path: String,
+    /// The process in which it was found first.
+    pub pid: u32,
+    /// Why not, as a sentence.
+    pub reason: String,
+}
+
+/// Why a file that was named by hand can't be hooked.
+#[derive(Debug, thiserror::Error)]
+pub enum HandError {
+    /// It can't be opened.
+    #[error("{path}: {source}")]
+    Open {
+        /// The file.
+        path: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// It is no library or program of this machine.
+    #[error("{path}: {source}")]
+    Elf {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        source: ElfError,
+    },
+    /// It defines none of the functions that are probed.
+    #[error("{path}: defines none of the probed functions ({}, …)", .wanted.join(", "))]
+    NoFunctions {
+        /// The file.
+        path: String,
+        /// Some that were looked for.
+        wanted: Vec<&'static str>,
+    },
+    /// No probe could be placed.
+    #[error("{path}: no probe could be placed: {reason}")]
+    Refused {
+        /// The file.
+        path: String,
+        /// What the kernel said about the first.
+        reason: String,
+    },
+}
+
+/// One process's use of a TLS library.
+#[derive(Debug, Clone)]
+pub struct Use {
+    /// The process.
+    pub pid: u32,
+    /// The file that carries the library.
+    pub path: String,
+    /// `None` if it is hooked, else why not.
+    pub reason: Option<String>,
+}
+
+/// What was decided about a file.
+#[derive(Debug)]
+enum Verdict {
+    Hooked { _probes: Probes },
+    Passed(String),
+    NoTls,
+}
+
+/// All hooks of a run. Dropping it takes every probe away.
+#[derive(Debug)]
+pub struct Hooks {
+    // Declared first, so that probes go before the maps that their programs use.
+    files: HashMap<(FileKey, Option<u32>), Verdict>,
+    kernel: Kernel,
+    names: Arc<Names>,
+    watch: Option<Watch>,
+    /// Mappings whose process was gone before its file could be opened.
+    vanished: u64,
+}
+
+impl Hooks {
+    /// Hooks for a loaded kernel half. `watch` tells of later mappings, if that is wanted.
+    pub fn new(kernel: Kernel, names: Arc<Names>, watch: Option<Watch>) -> Self {
+        Self { files: HashMap::new(), kernel, names, watch, vanished: 0 }
+    }
+
+    /// Hooks a file that the user named.
+    pub fn add(&mut self, path: &Path) -> Result<Hooked, HandError> {
+        let name = || path.display().to_string();
+        let file = File::open(path)
+            .and_then(|file| if file.metadata()?.is_dir() { Err(is_dir()) } else { Ok(file) })
+            .map_err(|source| HandError::Open { path: name(), source })?;
+        let found = examine(&file).map_err(|source| HandError::Elf { path: name(), source })?;
+        let Found::Target(functions) = found else {
+            let wanted = target::rows().take(2).map(|(_, _, row)| row.symbol).collect();
+            return Err(HandError::NoFunctions { path: name(), wanted });
+        };
+        let key = maps::key_of(&file)
+            .ok()
+            .flatten()
+            .ok_or_else(|| HandError::Open { path: name(), source: io::ErrorKind::Other.into() })?;
+        let mut hooked = None;
+        for pid in self.narrowed() {
+            let probes = self.hook(&file, &name(), &functions, pid);
+            if probes.is_empty() {
+                let reason = probes.failed.into_iter().next().map(|(_, why)| why);
+                return Err(HandError::Refused {
+                    path: name(),
+                    reason: reason.unwrap_or_default(),
+                });
+            }
+            hooked = Some(report(name(), None, &probes));
+            self.files.insert((key, pid), Verdict::Hooked { _probes: probes });
+        }
+        hooked.ok_or_else(|| HandError::Refused { path: name(), reason: String::new() })
+    }
+
+    /// Looks at every mapping of every wanted process.
+    pub fn scan(&mut self, mut tell: impl FnMut(Report)) -> Vec<Use> {
+        let mut uses = Vec::new();
+        let pids = &self.kernel.settings.pids;
+        let pids = if pids.is_empty() { maps::processes() } else { pids.clone() };
+        for pid in pids {
+            // A process that ended meanwhile has nothing to show.
+            for mapping in maps::of_process(pid).unwrap_or_default() {
+                self.consider(pid, &mapping, &mut tell);
+                uses.extend(self.use_of(pid, &mapping));
+            }
+        }
+        uses.dedup_by(|a, b| a.pid == b.pid && a.path == b.path);
+        uses
+    }
+
+    /// Follows new mappings until `stop` is readable.
+    pub fn follow(&mut self, stop: BorrowedFd<'_>, mut tell: impl FnMut(Report)) -> io::Result<()> {
+        let Some(mut watch) = self.watch.take() else { return Ok(()) };
+        while watch.wait(stop)? {
+            let mut lost = false;
+            watch.take(|change| match change {
+                Change::Mapped { pid, mapping } => self.consider(pid, &mapping, &mut tell),
+                Change::Lost(_) => lost = true,
+            });
+            if lost {
+                self.scan(&mut tell);
+            }
+        }
+        self.watch = Some(watch);
+        Ok(())
+    }
+
+    /// Mappings that could not be looked at because their process was gone.
+    pub fn vanished(&self) -> u64 {
+        self.vanished
+    }
+
+    fn consider(&mut self, pid: u32, mapping: &Mapping, tell: &mut impl FnMut(Report)) {
+        let pids = &self.kernel.settings.pids;
+        let narrow = (!pids.is_empty()).then_some(pid);
+        if narrow.is_some() && !pids.contains(&pid) {
+            return;
+        }
+        let key = (mapping.file, narrow);
+        match self.files.get(&key) {
+            Some(Verdict::Hooked { .. }) => self.names.note_program(pid),
+            Some(_) => {}
+            None => {
+                if let Some(verdict) = self.judge(pid, mapping, narrow, tell) {
+                    self.files.insert(key, verdict);
+                }
+            }
+        }
+    }
+
+    /// Examines a file that was not seen before. `None`: it could not be opened, so that another
+    /// process's mapping of it is looked at again.
+    fn judge(
+        &mut self,
+        pid: u32,
+        mapping: &Mapping,
+        narrow: Option<u32>,
+        tell: &mut impl FnMut(Report),
+    ) -> Option<Verdict> {
+        let Ok(file) = mapping.open(pid).or_else(|_| reopen(pid, mapping)) else {
+            self.vanished += 1;
+            return None;
+        };
+        let path = mapping.path.trim_end_matches(" (deleted)").to_owned();
+        let passed = |reason: String, tell: &mut dyn FnMut(Report)| {
+            tell(Report::Passed(Passed { path: path.clone(), pid, reason: reason.clone() }));
+            Some(Verdict::Passed(reason))
+        };
+        match examine(&file) {
+            Ok(Found::Nothing) => Some(Verdict::NoTls),
+            Ok(Found::Known(name)) => passed(format!("{name} is not supported yet"), tell),
+            // Only a file that goes by a library's name is worth a word if it can't be read.
+            Err(error) if looks_like_tls(&path) => passed(error.to_string(), tell),
+            Err(_) => Some(Verdict::NoTls),
+            Ok(Found::Target(functions)) => {
+                let probes = self.hook(&file, &path, &functions, narrow);
+                if probes.is_empty() {
+                    let why = probes.failed.into_iter().next().map(|(_, why)| why);
+                    return passed(why.unwrap_or_default(), tell);
+                }
+                self.names.note_program(pid);
+                tell(Report::Hooked(report(path.clone(), Some(pid), &probes)));
+                Some(Verdict::Hooked { _probes: probes })
+            }
+        }
+    }
+
+    fn hook(
+        &self,
+        file: &File,
+        path: &str,
+        functions: &[crate::elf::Function<Numbered>],
+        pid: Option<u32>,
+    ) -> Probes {
+        let id = self.names.add_file(path);
+        self.kernel.attach(file, id, functions, pid)
+    }
+
+    fn use_of(&self, pid: u32, mapping: &Mapping) -> Option<Use> {
+        let narrow = (!self.kernel.settings.pids.is_empty()).then_some(pid);
+        let reason = match self.files.get(&(mapping.file, narrow))? {
+            Verdict::Hooked { .. } => None,
+            Verdict::Passed(reason) => Some(reason.clone()),
+            Verdict::NoTls => return None,
+        };
+        Some(Use { pid, path: mapping.path.clone(), reason })
+    }
+
+    /// The processes for which a file is hooked: each wanted one, or all at once.
+    fn narrowed(&self) -> Vec<Option<u32>> {
+        let pids = &self.kernel.settings.pids;
+        if pids.is_empty() { vec![None] } else { pids.iter().copied().map(Some).collect() }
+    }
+}
+
+/// What a file carries.
+enum Found {
+    Target(Vec<crate::elf::Function<Numbered>>),
+    Known(&'static str),
+    Nothing,
+}
+
+#[derive(Clone, Copy)]
+enum Wanted {
+    Row(Numbered),
+    Known(&'static str),
+}
+
+fn examine(file: &File) -> Result<Found, ElfError> {
+    let image = Image::open(file)?;
+    let found = image.functions(|name| {
+        let row = target::rows().find(|(_, _, row)| row.symbol.as_bytes() == name);
+        if let Some((number, _, row)) = row {
+            return Some(Wanted::Row((number, row)));
+        }
+        let known = KNOWN.iter().find(|known| known.symbol.as_bytes() == name);
+        known.map(|known| Wanted::Known(known.name))
+    })?;
+    let mut functions: Vec<crate::elf::Function<Numbered>> = Vec::new();
+    let mut known = None;
+    for function in found {
+        match function.what {
+            Wanted::Known(name) => known = Some(name),
+            // Two rows at one instruction would count its calls twice.
+            Wanted::Row(what) if functions.iter().all(|f| f.offset != function.offset) => {
+                functions.push(crate::elf::Function {
+                    what,
+                    offset: function.offset,
+                    address: function.address,
+                });
+            }
+            Wanted::Row(_) => {}
+        }
+    }
+    // The end of connections alone is nothing to look at.
+    if functions.iter().any(|function| function.what.1.returns()) {
+        return Ok(Found::Target(functions));
+    }
+    Ok(known.map_or(Found::Nothing, Found::Known))
+}
+
+/// The mapping may have been split or moved since it was told: look for the file once more.
+fn reopen(pid: u32, mapping: &Mapping) -> io::Result<File> {
+    let again = maps::of_process(pid)?.into_iter().find(|now| now.file == mapping.file);
+    again.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?.open(pid)
+}
+
+fn report(path: String, pid: Option<u32>, probes: &Probes) -> Hooked {
+    Hooked { path, pid, functions: probes.hooked.clone(), failed: probes.failed.clone() }
+}
+
+fn looks_like_tls(path: &str) -> bool {
+    let name = PathBuf::from(path);
+    let name = name.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    ["libssl", "libgnutls", "libnss3", "libboringssl"].iter().any(|known| name.starts_with(known))
+}
+
+fn is_dir() -> io::Error {
+    io::Error::from(io::ErrorKind::IsADirectory)
+}
