@@ -1,0 +1,148 @@
+//! Points in time as text, cheap enough for every event.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::address::push_number;
+
+const NANOSECONDS: u64 = 1_000_000_000;
+
+/// How many digits of a second are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Precision {
+    /// None.
+    Seconds,
+    /// 3 digits.
+    Millis,
+    /// 6 digits.
+    #[default]
+    Micros,
+    /// 9 digits.
+    Nanos,
+}
+
+impl Precision {
+    fn digits(self) -> usize {
+        match self {
+            Self::Seconds => 0,
+            Self::Millis => 3,
+            Self::Micros => 6,
+            Self::Nanos => 9,
+        }
+    }
+}
+
+/// Formats points in time of one zone. The date and the zone's offset are worked out once per
+/// second of the events' time.
+#[derive(Debug, Clone)]
+pub(crate) struct Stamp {
+    zone: TimeZone,
+    precision: Precision,
+    separator: u8,
+    suffix: &'static [u8],
+    second: Option<u64>,
+    prefix: Vec<u8>,
+}
+
+impl Stamp {
+    /// `2026-11-23 05:15:00.123456` in a zone.
+    pub(crate) fn local(zone: TimeZone, precision: Precision) -> Self {
+        Self { zone, precision, separator: b' ', suffix: b"", second: None, prefix: Vec::new() }
+    }
+
+    /// `2026-11-23T05:15:00.123456789Z`.
+    pub(crate) fn rfc3339() -> Self {
+        Self {
+            zone: TimeZone::UTC,
+            precision: Precision::Nanos,
+            separator: b'T',
+            suffix: b"Z",
+            second: None,
+            prefix: Vec::new(),
+        }
+    }
+
+    /// Appends a point in time; `time` is nanoseconds since 1970.
+    pub(crate) fn push(&mut self, out: &mut Vec<u8>, time: u64) {
+        let second = time / NANOSECONDS;
+        if self.second != Some(second) {
+            self.second = Some(second);
+            self.prefix.clear();
+            self.date_and_time(second);
+        }
+        out.extend_from_slice(&self.prefix);
+        let digits = self.precision.digits();
+        if digits > 0 {
+            let mut fraction = *b".000000000";
+            let mut rest = time % NANOSECONDS;
+            for digit in fraction[1..].iter_mut().rev() {
+                *digit += (rest % 10) as u8;
+                rest /= 10;
+            }
+            out.extend_from_slice(&fraction[..=digits]);
+        }
+        out.extend_from_slice(self.suffix);
+    }
+
+    fn date_and_time(&mut self, second: u64) {
+        // u64 nanoseconds end in 2554, long before jiff does.
+        let timestamp = Timestamp::from_second(second as i64).unwrap_or(Timestamp::MAX);
+        let civil = self.zone.to_datetime(timestamp);
+        let prefix = &mut self.prefix;
+        push_number(prefix, civil.year().unsigned_abs().into());
+        for (separator, number) in [
+            (b'-', civil.month()),
+            (b'-', civil.day()),
+            (self.separator, civil.hour()),
+            (b':', civil.minute()),
+            (b':', civil.second()),
+        ] {
+            let number = number.unsigned_abs();
+            prefix.extend_from_slice(&[separator, b'0' + number / 10, b'0' + number % 10]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TIME: u64 = 1_795_410_900_012_345_678;
+
+    fn text(stamp: &mut Stamp, time: u64) -> String {
+        let mut out = Vec::new();
+        stamp.push(&mut out, time);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn rfc3339_has_nanoseconds_and_zone() {
+        let mut stamp = Stamp::rfc3339();
+        assert_eq!(text(&mut stamp, TIME), "2026-11-23T05:15:00.012345678Z");
+        assert_eq!(text(&mut stamp, 0), "1970-01-01T00:00:00.000000000Z");
+        assert_eq!(text(&mut stamp, u64::MAX), "2554-07-21T23:34:33.709551615Z");
+    }
+
+    #[test]
+    fn every_precision_cuts_and_does_not_round() {
+        for (precision, expected) in [
+            (Precision::Seconds, "2026-11-23 05:15:00"),
+            (Precision::Millis, "2026-11-23 05:15:00.012"),
+            (Precision::Micros, "2026-11-23 05:15:00.012345"),
+            (Precision::Nanos, "2026-11-23 05:15:00.012345678"),
+        ] {
+            let mut stamp = Stamp::local(TimeZone::UTC, precision);
+            assert_eq!(text(&mut stamp, TIME), expected);
+        }
+    }
+
+    #[test]
+    fn the_zone_is_asked_again_when_its_offset_changes() {
+        let berlin = TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").unwrap();
+        let mut stamp = Stamp::local(berlin, Precision::Seconds);
+        // 2026-03-29T00:59:59Z, the second before summer time.
+        assert_eq!(text(&mut stamp, 1_774_745_999 * NANOSECONDS), "2026-03-29 01:59:59");
+        assert_eq!(text(&mut stamp, 1_774_746_000 * NANOSECONDS), "2026-03-29 03:00:00");
+        assert_eq!(text(&mut stamp, 1_774_745_999 * NANOSECONDS), "2026-03-29 01:59:59");
+    }
+}
