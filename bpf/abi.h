@@ -91,14 +91,15 @@ struct abi_config {
     __u64 ring_bytes;   /* of one ring */
     __u64 ctrl_reserve; /* of these, kept free of payload */
     __u64 call_cap;     /* payload bytes taken of one call */
+    __u64 cgroup;       /* only tasks in this control group and below; 0: all */
     __u32 shards;
+    __u32 cgroup_level; /* how many groups lie above that one */
     __u32 filter_pid;  /* the `pids` set holds who is wanted */
     __u32 filter_uid;  /* the same for `uids` */
     __u32 filter_comm; /* the same for `comms` */
     __u32 fixed;       /* no attach cookies: the next two say what is probed */
     __u32 fixed_row;
     __u32 fixed_file;
-    __u32 pad;
     __u64 rows[ABI_ROWS]; /* each a struct abi_row */
 };
 
@@ -222,7 +223,7 @@ enum abi_counter {
 };
 
 _Static_assert(sizeof(struct abi_row) == 8, "abi_row");
-_Static_assert(sizeof(struct abi_config) == 568, "abi_config");
+_Static_assert(sizeof(struct abi_config) == 576, "abi_config");
 _Static_assert(sizeof(struct abi_head) == 80, "abi_head");
 _Static_assert(sizeof(struct abi_data) == 112, "abi_data");
 _Static_assert(sizeof(struct abi_conn) == 128, "abi_conn");

@@ -298,7 +298,7 @@ impl Row {
     }
 }
 
-/// `struct abi_config`, 568 bytes.
+/// `struct abi_config`, 576 bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Config {
     /// `__u64`, at 0.
@@ -307,48 +307,50 @@ pub struct Config {
     pub ctrl_reserve: u64,
     /// `__u64`, at 16.
     pub call_cap: u64,
-    /// `__u32`, at 24.
-    pub shards: u32,
-    /// `__u32`, at 28.
-    pub filter_pid: u32,
+    /// `__u64`, at 24.
+    pub cgroup: u64,
     /// `__u32`, at 32.
-    pub filter_uid: u32,
+    pub shards: u32,
     /// `__u32`, at 36.
-    pub filter_comm: u32,
+    pub cgroup_level: u32,
     /// `__u32`, at 40.
-    pub fixed: u32,
+    pub filter_pid: u32,
     /// `__u32`, at 44.
-    pub fixed_row: u32,
+    pub filter_uid: u32,
     /// `__u32`, at 48.
-    pub fixed_file: u32,
+    pub filter_comm: u32,
     /// `__u32`, at 52.
-    pub pad: u32,
-    /// `__u64[64]`, at 56.
+    pub fixed: u32,
+    /// `__u32`, at 56.
+    pub fixed_row: u32,
+    /// `__u32`, at 60.
+    pub fixed_file: u32,
+    /// `__u64[64]`, at 64.
     pub rows: [u64; 64],
 }
 
 impl Config {
     /// Bytes of the C struct.
-    pub const SIZE: usize = 568;
+    pub const SIZE: usize = 576;
 
     /// Reads the first [`Self::SIZE`] bytes; `None` if there are fewer.
     #[inline]
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let bytes: &[u8; 568] = bytes.first_chunk()?;
+        let bytes: &[u8; 576] = bytes.first_chunk()?;
         Some(Self {
             ring_bytes: u64::from_ne_bytes(take(bytes, 0)),
             ctrl_reserve: u64::from_ne_bytes(take(bytes, 8)),
             call_cap: u64::from_ne_bytes(take(bytes, 16)),
-            shards: u32::from_ne_bytes(take(bytes, 24)),
-            filter_pid: u32::from_ne_bytes(take(bytes, 28)),
-            filter_uid: u32::from_ne_bytes(take(bytes, 32)),
-            filter_comm: u32::from_ne_bytes(take(bytes, 36)),
-            fixed: u32::from_ne_bytes(take(bytes, 40)),
-            fixed_row: u32::from_ne_bytes(take(bytes, 44)),
-            fixed_file: u32::from_ne_bytes(take(bytes, 48)),
-            pad: u32::from_ne_bytes(take(bytes, 52)),
+            cgroup: u64::from_ne_bytes(take(bytes, 24)),
+            shards: u32::from_ne_bytes(take(bytes, 32)),
+            cgroup_level: u32::from_ne_bytes(take(bytes, 36)),
+            filter_pid: u32::from_ne_bytes(take(bytes, 40)),
+            filter_uid: u32::from_ne_bytes(take(bytes, 44)),
+            filter_comm: u32::from_ne_bytes(take(bytes, 48)),
+            fixed: u32::from_ne_bytes(take(bytes, 52)),
+            fixed_row: u32::from_ne_bytes(take(bytes, 56)),
+            fixed_file: u32::from_ne_bytes(take(bytes, 60)),
             rows: [
-                u64::from_ne_bytes(take(bytes, 56)),
                 u64::from_ne_bytes(take(bytes, 64)),
                 u64::from_ne_bytes(take(bytes, 72)),
                 u64::from_ne_bytes(take(bytes, 80)),
@@ -412,6 +414,7 @@ impl Config {
                 u64::from_ne_bytes(take(bytes, 544)),
                 u64::from_ne_bytes(take(bytes, 552)),
                 u64::from_ne_bytes(take(bytes, 560)),
+                u64::from_ne_bytes(take(bytes, 568)),
             ],
         })
     }
@@ -423,16 +426,17 @@ impl Config {
         bytes[0..8].copy_from_slice(&self.ring_bytes.to_ne_bytes());
         bytes[8..16].copy_from_slice(&self.ctrl_reserve.to_ne_bytes());
         bytes[16..24].copy_from_slice(&self.call_cap.to_ne_bytes());
-        bytes[24..28].copy_from_slice(&self.shards.to_ne_bytes());
-        bytes[28..32].copy_from_slice(&self.filter_pid.to_ne_bytes());
-        bytes[32..36].copy_from_slice(&self.filter_uid.to_ne_bytes());
-        bytes[36..40].copy_from_slice(&self.filter_comm.to_ne_bytes());
-        bytes[40..44].copy_from_slice(&self.fixed.to_ne_bytes());
-        bytes[44..48].copy_from_slice(&self.fixed_row.to_ne_bytes());
-        bytes[48..52].copy_from_slice(&self.fixed_file.to_ne_bytes());
-        bytes[52..56].copy_from_slice(&self.pad.to_ne_bytes());
+        bytes[24..32].copy_from_slice(&self.cgroup.to_ne_bytes());
+        bytes[32..36].copy_from_slice(&self.shards.to_ne_bytes());
+        bytes[36..40].copy_from_slice(&self.cgroup_level.to_ne_bytes());
+        bytes[40..44].copy_from_slice(&self.filter_pid.to_ne_bytes());
+        bytes[44..48].copy_from_slice(&self.filter_uid.to_ne_bytes());
+        bytes[48..52].copy_from_slice(&self.filter_comm.to_ne_bytes());
+        bytes[52..56].copy_from_slice(&self.fixed.to_ne_bytes());
+        bytes[56..60].copy_from_slice(&self.fixed_row.to_ne_bytes());
+        bytes[60..64].copy_from_slice(&self.fixed_file.to_ne_bytes());
         for (i, value) in self.rows.iter().enumerate() {
-            let at = 56 + i * 8;
+            let at = 64 + i * 8;
             bytes[at..at + 8].copy_from_slice(&value.to_ne_bytes());
         }
         bytes

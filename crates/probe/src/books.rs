@@ -45,24 +45,15 @@ impl Books {
         Some(state)
     }
 
-    /// A connection's state, left where it is.
-    pub fn conn(&self, tgid: u32, ptr: u64, born_ns: u64) -> Option<abi::ConnState> {
-        let key = abi::ConnKey { ptr, tgid, pad: 0 }.to_bytes();
-        let value = self.conns.lookup(&key, MapFlags::ANY).ok()??;
-        abi::ConnState::from_bytes(&value).filter(|state| state.born_ns == born_ns)
-    }
-
-    /// The call in flight with this stack pointer, removed if its process is gone.
-    pub fn call(&self, tgid: u32, sp: u64, gone: bool) -> Option<abi::Call> {
+    /// Takes a call in flight with this stack pointer out of the table.
+    pub fn end_call(&self, tgid: u32, sp: u64) -> Option<abi::Call> {
         let key = abi::CallKey { sp, tgid, pad: 0 }.to_bytes();
         let value = self.calls.lookup(&key, MapFlags::ANY).ok()??;
-        if gone {
-            let _ = self.calls.delete(&key);
-        }
+        let _ = self.calls.delete(&key);
         abi::Call::from_bytes(&value)
     }
 
-    /// Every counter, now.
+    /// Every counter, summed over the CPUs, now.
     pub fn counters(&self) -> Counters {
         let mut sums = Counters::default();
         for (index, sum) in (0u32..).zip(&mut sums.0) {

@@ -12,8 +12,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::attach::{Numbered, Probes};
+use crate::books::Books;
 use crate::elf::{ElfError, Image};
-use crate::load::Kernel;
+use crate::load::{Kernel, LoadError};
 use crate::maps::{self, FileKey, Mapping};
 use crate::names::Names;
 use crate::target::{self, KNOWN};
@@ -157,6 +158,11 @@ impl Hooks {
         hooked.ok_or_else(|| HandError::Refused { path: name(), reason: String::new() })
     }
 
+    /// What the kernel half counts and remembers.
+    pub fn books(&self) -> Result<Books, LoadError> {
+        self.kernel.books()
+    }
+
     /// Looks at every mapping of every wanted process.
     pub fn scan(&mut self, mut tell: impl FnMut(Report)) -> Vec<Use> {
         let mut uses = Vec::new();
@@ -188,6 +194,11 @@ impl Hooks {
         }
         self.watch = Some(watch);
         Ok(())
+    }
+
+    /// Takes every probe away. The kernel half's tables stay until the hooks are dropped.
+    pub fn detach(&mut self) {
+        self.files.clear();
     }
 
     /// Mappings that could not be looked at because their process was gone.

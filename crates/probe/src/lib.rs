@@ -18,16 +18,20 @@ mod ring;
 pub mod target;
 mod watch;
 
+pub use abi::Counter;
 pub use books::{Books, Counters};
 pub use elf::ElfError;
 pub use features::Features;
 pub use hooks::{HandError, Hooked, Hooks, Passed, Report, Use};
-pub use load::{Kernel, LoadError, Settings};
+pub use load::{Cgroup, Kernel, LoadError, Settings};
 pub use maps::{comm, exe};
 pub use names::Names;
 pub use rights::{Lockdown, Rights};
 pub use ring::{Ring, RingError, Woken};
 pub use watch::{Watch, WatchError};
+
+/// Rings that one run can have, at most.
+pub const SHARDS_MAX: u32 = abi::SHARDS as u32;
 
 /// Silences libbpf, whose messages go to stderr, except for those that `log` wants.
 pub fn set_libbpf_log(log: fn(PrintLevel, String)) {

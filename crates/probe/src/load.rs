@@ -30,6 +30,17 @@ pub struct Settings {
     pub uids: Vec<u32>,
     /// Only processes or threads with these names; empty: all.
     pub comms: Vec<String>,
+    /// Only processes in this control group and below; `None`: all.
+    pub cgroup: Option<Cgroup>,
+}
+
+/// A control group of the v2 hierarchy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cgroup {
+    /// Its number: the inode of its directory.
+    pub id: u64,
+    /// How many groups lie above it; the root's is 0.
+    pub level: u32,
 }
 
 /// Why the kernel half is not running.
@@ -173,10 +184,11 @@ fn config(settings: &Settings, fixed: Option<(u16, u32)>) -> abi::Config {
         filter_pid: u32::from(!settings.pids.is_empty()),
         filter_uid: u32::from(!settings.uids.is_empty()),
         filter_comm: u32::from(!settings.comms.is_empty()),
+        cgroup: settings.cgroup.map_or(0, |group| group.id),
+        cgroup_level: settings.cgroup.map_or(0, |group| group.level),
         fixed: u32::from(fixed.is_some()),
         fixed_row: u32::from(fixed_row),
         fixed_file,
-        pad: 0,
         rows,
     }
 }

@@ -1,0 +1,219 @@
+//! What was typed: eCapture's command line, and ours on top of it.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Parser, Subcommand, ValueEnum};
+
+const EXAMPLES: &str = "\
+Examples:
+  sudo ecapture tls                              everything, as text
+  sudo ecapture tls -p $(pidof -s nginx)         one process
+  sudo ecapture tls --comm curl --hex            by name, as a hex dump
+  sudo ecapture tls --format json -o cap.json    one JSON object per line (docs/json.md)
+  sudo ecapture tls --libssl /opt/lib/libssl.so  a library file by hand
+  sudo ecapture doctor                           what could be captured here, and what not
+
+Captured data goes to standard output or to the -o file, everything else to standard error.
+Exit codes: 0 done, 1 failed or could not work, 2 wrong usage.";
+
+/// Shows what programs really send and receive over TLS, without a CA certificate
+#[derive(Debug, Parser)]
+#[command(name = "ecapture", version, after_help = EXAMPLES, infer_subcommands = true)]
+#[command(disable_help_subcommand = false, arg_required_else_help = true)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Global {
+    /// Only this process; may be repeated, 0 means all
+    #[arg(short, long, value_name = "PID", global = true, value_delimiter = ',')]
+    pub(crate) pid: Vec<u32>,
+    /// Only this user, by number or name; may be repeated, 0 means all and `root` means root
+    #[arg(short, long, value_name = "UID", global = true, value_delimiter = ',')]
+    pub(crate) uid: Vec<String>,
+    /// Only processes or threads with this name; may be repeated
+    #[arg(long, value_name = "NAME", global = true)]
+    pub(crate) comm: Vec<String>,
+    /// Take at most this many bytes of a call, the rest is a gap; 0 means all
+    #[arg(short, long, value_name = "BYTES", default_value_t = 0, global = true)]
+    pub(crate) tsize: u64,
+    /// Show payload as a hex dump
+    #[arg(long, global = true)]
+    pub(crate) hex: bool,
+    /// Size of the rings, in pages per CPU
+    #[arg(long, value_name = "PAGES", global = true)]
+    pub(crate) mapsize: Option<u64>,
+    /// Say more on standard error
+    #[arg(short, long, global = true)]
+    pub(crate) debug: bool,
+    /// Write what is said on standard error to this file as well
+    #[arg(short, long, value_name = "FILE", global = true)]
+    pub(crate) logaddr: Option<String>,
+    /// Where captured data goes, as -o
+    #[arg(long, value_name = "FILE", global = true, hide = true)]
+    pub(crate) eventaddr: Option<String>,
+    #[arg(short, long, value_name = "MODE", default_value_t = 0, global = true, hide = true)]
+    pub(crate) btf: u8,
+    #[arg(long, value_name = "URL", global = true, hide = true)]
+    pub(crate) ecaptureq: Option<String>,
+    #[arg(long, value_name = "ADDR", global = true, hide = true)]
+    pub(crate) listen: Option<String>,
+    #[arg(long, value_name = "MB", default_value_t = 0, global = true, hide = true)]
+    pub(crate) eventroratesize: u64,
+    #[arg(long, value_name = "SECONDS", default_value_t = 0, global = true, hide = true)]
+    pub(crate) eventroratetime: u64,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Capture plaintext from OpenSSL, BoringSSL, LibreSSL and AWS-LC
+    #[command(visible_alias = "openssl", after_help = EXAMPLES)]
+    Tls(Box<Tls>),
+    /// Say what could be captured on this machine, and what not and why
+    Doctor,
+    /// Capture a small HTTPS exchange of its own and compare it with what was sent
+    Demo,
+    #[command(hide = true, visible_alias = "gnu")]
+    Gnutls(Rest),
+    #[command(hide = true, visible_alias = "nss")]
+    Nspr(Rest),
+    #[command(hide = true, visible_alias = "tlsgo")]
+    Gotls(Rest),
+    #[command(hide = true)]
+    Bash(Rest),
+    #[command(hide = true)]
+    Zsh(Rest),
+    #[command(hide = true)]
+    Mysqld(Rest),
+    #[command(hide = true)]
+    Postgres(Rest),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Tls {
+    /// What to make of the traffic
+    #[arg(short, long, value_name = "MODE", default_value = "text")]
+    pub(crate) model: Model,
+    /// How captured data is written
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) format: Format,
+    /// Write captured data to this file, readable by its owner only; `-` is standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Hook this file too; may be repeated
+    #[arg(long, value_name = "PATH")]
+    pub(crate) libssl: Vec<PathBuf>,
+    /// Only processes in this control group (v2) and below
+    #[arg(long, visible_alias = "cgroup", value_name = "PATH")]
+    pub(crate) cgroup_path: Option<PathBuf>,
+    /// Show the bytes as they come
+    #[arg(long)]
+    pub(crate) raw: bool,
+    /// Digits of a second in text
+    #[arg(long, value_name = "UNIT", default_value = "us")]
+    pub(crate) time: TimeUnit,
+    /// When to colour text
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    pub(crate) color: Colour,
+    /// Number of rings, each with a reader of its own [default: one per two CPUs]
+    #[arg(long, value_name = "N")]
+    pub(crate) shards: Option<u32>,
+    #[arg(short, long, value_name = "FILE", hide = true)]
+    pub(crate) keylogfile: Option<PathBuf>,
+    #[arg(short = 'w', long, value_name = "FILE", hide = true)]
+    pub(crate) pcapfile: Option<PathBuf>,
+    #[arg(short, long, value_name = "IFNAME", hide = true)]
+    pub(crate) ifname: Vec<String>,
+    #[arg(long, value_name = "VERSION", hide = true)]
+    pub(crate) ssl_version: Option<String>,
+    #[arg(long, hide = true, action = ArgAction::SetTrue)]
+    pub(crate) perf_reorder: bool,
+    #[arg(long, value_name = "MS", hide = true)]
+    pub(crate) perf_reorder_lag_ms: Option<u64>,
+    #[arg(hide = true)]
+    pub(crate) filter: Vec<String>,
+}
+
+/// Words of a command that is not offered yet.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Rest {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
+    _words: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Model {
+    /// The plaintext
+    Text,
+    #[value(alias = "key", hide = true)]
+    Keylog,
+    #[value(alias = "pcapng", hide = true)]
+    Pcap,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people: a header line and the payload
+    Text,
+    /// For programs: one object per line
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TimeUnit {
+    S,
+    Ms,
+    Us,
+    Ns,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Colour {
+    /// If standard output is a terminal and NO_COLOR is not set
+    Auto,
+    Always,
+    Never,
+}
+
+/// The sentence for a command of eCapture's that is not offered yet.
+pub(crate) fn not_yet(command: &Command) -> String {
+    let what = match command {
+        Command::Gnutls(_) => "gnutls: capturing from GnuTLS",
+        Command::Nspr(_) => "nspr: capturing from NSS",
+        Command::Gotls(_) => "gotls: capturing from Go programs",
+        Command::Bash(_) => "bash: recording what is typed in bash",
+        Command::Zsh(_) => "zsh: recording what is typed in zsh",
+        Command::Mysqld(_) => "mysqld: recording the statements of a MySQL server",
+        Command::Postgres(_) => "postgres: recording the statements of a PostgreSQL server",
+        Command::Tls(_) | Command::Doctor | Command::Demo => "this command",
+    };
+    format!("{what} is not in this version; `ecapture tls` captures from OpenSSL and its kin")
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn flags_may_stand_before_and_after_the_command() {
+        let parse = |words: &str| Args::try_parse_from(words.split(' ')).unwrap();
+        assert_eq!(parse("ecapture -p 7 openssl -m text").global.pid, [7]);
+        assert_eq!(parse("ecapture tls --pid=7 --pid 8,9").global.pid, [7, 8, 9]);
+        let Command::Tls(tls) = parse("ecapture tls -m pcapng -i lo -w x tcp port 443").command
+        else {
+            panic!("tls");
+        };
+        assert_eq!((tls.model, tls.filter.len()), (Model::Pcap, 3));
+    }
+}
