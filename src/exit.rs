@@ -28,11 +28,6 @@ impl Failure {
         Self { code: FAILED, lines }
     }
 
-    /// Nothing is left to be said.
-    pub(crate) fn silent() -> Self {
-        Self { code: FAILED, lines: Vec::new() }
-    }
-
     pub(crate) fn lines(&self) -> impl Iterator<Item = &str> {
         self.lines.iter().map(String::as_str)
     }

@@ -12,6 +12,9 @@ use crate::target::{Op, Row};
 /// A row and its number.
 pub(crate) type Numbered = (u16, &'static Row);
 
+/// Links that one thread removes in a row, when many are.
+const REMOVED_BY_ONE: usize = 1;
+
 /// The probes of one file. Dropping it takes them away.
 #[derive(Debug, Default)]
 pub struct Probes {
@@ -147,6 +150,18 @@ impl Probes {
             }
             Err(reason) => self.failed.push((symbol, reason)),
         }
+    }
+
+    /// Takes the probes of many files away. Each waits for the whole machine to pass a quiet
+    /// moment, and they can wait for the same one.
+    pub(crate) fn remove(all: Vec<Self>) {
+        let mut links: Vec<_> = all.into_iter().flat_map(|probes| probes.links).collect();
+        std::thread::scope(|scope| {
+            while !links.is_empty() {
+                let some = links.split_off(links.len().saturating_sub(REMOVED_BY_ONE));
+                scope.spawn(move || drop(some));
+            }
+        });
     }
 
     /// Whether nothing stands.

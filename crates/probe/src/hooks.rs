@@ -104,7 +104,7 @@ pub struct Use {
 /// What was decided about a file.
 #[derive(Debug)]
 enum Verdict {
-    Hooked { _probes: Probes },
+    Hooked(Probes),
     Passed(String),
     NoTls,
 }
@@ -153,7 +153,7 @@ impl Hooks {
                 });
             }
             hooked = Some(report(name(), None, &probes));
-            self.files.insert((key, pid), Verdict::Hooked { _probes: probes });
+            self.files.insert((key, pid), Verdict::Hooked(probes));
         }
         hooked.ok_or_else(|| HandError::Refused { path: name(), reason: String::new() })
     }
@@ -198,7 +198,11 @@ impl Hooks {
 
     /// Takes every probe away. The kernel half's tables stay until the hooks are dropped.
     pub fn detach(&mut self) {
-        self.files.clear();
+        let probes = self.files.drain().filter_map(|(_, verdict)| match verdict {
+            Verdict::Hooked(probes) => Some(probes),
+            Verdict::Passed(_) | Verdict::NoTls => None,
+        });
+        Probes::remove(probes.collect());
     }
 
     /// Mappings that could not be looked at because their process was gone.
@@ -214,7 +218,7 @@ impl Hooks {
         }
         let key = (mapping.file, narrow);
         match self.files.get(&key) {
-            Some(Verdict::Hooked { .. }) => self.names.note_program(pid),
+            Some(Verdict::Hooked(_)) => self.names.note_program(pid),
             Some(_) => {}
             None => {
                 if let Some(verdict) = self.judge(pid, mapping, narrow, tell) {
@@ -256,7 +260,7 @@ impl Hooks {
                 }
                 self.names.note_program(pid);
                 tell(Report::Hooked(report(path.clone(), Some(pid), &probes)));
-                Some(Verdict::Hooked { _probes: probes })
+                Some(Verdict::Hooked(probes))
             }
         }
     }
@@ -275,7 +279,7 @@ impl Hooks {
     fn use_of(&self, pid: u32, mapping: &Mapping) -> Option<Use> {
         let narrow = (!self.kernel.settings.pids.is_empty()).then_some(pid);
         let reason = match self.files.get(&(mapping.file, narrow))? {
-            Verdict::Hooked { .. } => None,
+            Verdict::Hooked(_) => None,
             Verdict::Passed(reason) => Some(reason.clone()),
             Verdict::NoTls => return None,
         };

@@ -1,0 +1,57 @@
+#!/bin/sh
+# Installs the Debian packages that a task needs and that are missing: `setup.sh build`, `demo`,
+# `test`, `kernels`, `bench` or `lint`, several at once if wanted. Not root: says which line to run.
+set -eu
+
+build="gcc libc6-dev make pkg-config libelf-dev zlib1g-dev clang-14"
+demo="$build openssl ca-certificates"
+# Real programs that the tests capture from, and what builds and watches them.
+test="$demo libssl-dev perl curl nginx-light wrk python3 tshark bpftool procps util-linux iproute2"
+kernels="$build qemu-system-x86 cpio openssl python3 debian-archive-keyring"
+bench="$demo libssl-dev nginx-light wrk bpftrace bpfcc-tools python3 procps util-linux"
+lint="$build clang-format-14"
+
+wanted=""
+for task in "$@"; do
+    case $task in
+        build) wanted="$wanted $build" ;;
+        demo) wanted="$wanted $demo" ;;
+        test) wanted="$wanted $test" ;;
+        kernels) wanted="$wanted $kernels" ;;
+        bench) wanted="$wanted $bench" ;;
+        lint) wanted="$wanted $lint" ;;
+        *) echo "setup.sh: no such task: $task" >&2; exit 2 ;;
+    esac
+done
+
+missing=""
+for package in $(printf '%s\n' $wanted | sort -u); do
+    dpkg-query -W -f '${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed ||
+        missing="$missing $package"
+done
+[ -n "$missing" ] || exit 0
+
+if [ "$(id -u)" -ne 0 ]; then
+    echo "Packages are missing; run this and try again:" >&2
+    echo "  sudo apt-get install -y --no-install-recommends$missing" >&2
+    exit 1
+fi
+
+# The tests start their own servers: installing one must not start it.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e $policy ]; then
+    printf '#!/bin/sh\nexit 101\n' > $policy
+    chmod +x $policy
+    trap 'rm -f $policy' EXIT
+fi
+export DEBIAN_FRONTEND=noninteractive
+echo "Installing:$missing"
+# shellcheck disable=SC2086
+apt-get install -y -q --no-install-recommends $missing > /tmp/ecapture-setup.$$ 2>&1 || {
+    apt-get update -q >> /tmp/ecapture-setup.$$ 2>&1
+    apt-get install -y -q --no-install-recommends $missing >> /tmp/ecapture-setup.$$ 2>&1 || {
+        tail -n 20 /tmp/ecapture-setup.$$ >&2
+        exit 1
+    }
+}
+rm -f /tmp/ecapture-setup.$$
