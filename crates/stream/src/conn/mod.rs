@@ -2,6 +2,7 @@
 
 mod direction;
 mod former;
+mod life;
 mod list;
 mod store;
 mod table;
@@ -188,7 +189,8 @@ pub trait Context {
 }
 
 /// The next stage. For each connection: `open`, then pieces and gaps without hole or overlap in
-/// [`Piece::pos`], then `close`. A connection that moved no bytes is not told.
+/// [`Piece::pos`], then `close`. A connection that moved no bytes is not told. One that comes back
+/// after it was closed has a new number and goes on at its position.
 pub trait Output {
     /// A connection moved its first bytes.
     fn open(&mut self, conn: &Conn, time: u64);

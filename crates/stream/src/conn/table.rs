@@ -1,33 +1,25 @@
 //! Puts the events of many connections in order and keeps the books.
 
-use abi::{AddrSource, Dir, Head};
+use abi::Head;
 
-use super::direction::{Direction, Hole};
 use super::former::Former;
-use super::store::{Entry, Process, Store};
-use super::{Close, CloseReason, Conn, Context, Ended, Gap, Ids, Key, Output, Piece};
-use crate::event::{self, Comm, DecodeError, Event};
+use super::life::End;
+use super::store::{Process, Store};
+use super::{CloseReason, Context, Ended, Gap, Ids, Key, Output, Piece};
+use crate::event::{self, DecodeError, Event};
 use crate::limits::Limits;
-use crate::reason::GapReason;
 use crate::totals::{Totals, add};
 
 /// The connections of one ring. For each connection and direction, bytes shown and bytes in gaps
 /// add up to the bytes that the program moved.
 #[derive(Debug)]
 pub struct Table {
-    limits: Limits,
-    ids: Ids,
-    wall_offset_ns: i64,
-    store: Store,
-    former: Former,
-    totals: Totals,
-}
-
-/// How a connection ends.
-struct End {
-    time: u64,
-    reason: CloseReason,
-    last: Option<Ended>,
+    pub(super) limits: Limits,
+    pub(super) ids: Ids,
+    pub(super) wall_offset_ns: i64,
+    pub(super) store: Store,
+    pub(super) former: Former,
+    pub(super) totals: Totals,
 }
 
 impl Table {
@@ -235,117 +227,5 @@ impl Table {
             let last = self.store.get_mut(slot).and_then(|entry| context.ended(&entry.key));
             self.end(slot, End { time, reason, last }, output);
         }
-    }
-
-    /// The slot of the record's connection, which is new if it was not there.
-    #[inline]
-    fn slot(&mut self, head: &Head, context: &mut impl Context, output: &mut impl Output) -> u32 {
-        let key = Key::from(head);
-        match self.store.find(&key) {
-            Some(slot) => slot,
-            None => self.begin(key, head, context, output),
-        }
-    }
-
-    #[cold]
-    fn begin(
-        &mut self,
-        key: Key,
-        head: &Head,
-        context: &mut impl Context,
-        output: &mut impl Output,
-    ) -> u32 {
-        let time = self.wall(head.time_ns);
-        if let Some(slot) = self.store.predecessor(&key) {
-            let last = self.store.get_mut(slot).and_then(|entry| context.ended(&entry.key));
-            self.end(slot, End { time, reason: CloseReason::Replaced, last }, output);
-        }
-        while self.store.len() >= self.limits.connections.max(1) {
-            let Some(slot) = self.store.most_silent() else { break };
-            add(&mut self.totals.evicted, 1);
-            self.end(slot, End { time, reason: CloseReason::Evicted, last: None }, output);
-        }
-        self.store.insert(Entry {
-            key,
-            conn: Conn {
-                id: 0,
-                pid: head.tgid,
-                start_ns: head.start_ns,
-                uid: head.uid,
-                comm: Comm::from(head.comm),
-                exe: context.exe(head.tgid, head.start_ns),
-                lib: context.lib(head.file),
-                local: None,
-                remote: None,
-                addr_source: AddrSource::Unknown,
-                cgroup: 0,
-            },
-            directions: self.former.positions(&key).map(Direction::at),
-        })
-    }
-
-    /// Tells of the connection, once, and gives it its number.
-    #[inline]
-    fn open(&mut self, slot: u32, time: u64, output: &mut impl Output) -> Option<&Conn> {
-        let conn = &mut self.store.get_mut(slot)?.conn;
-        if conn.id == 0 {
-            conn.id = self.ids.next();
-            add(&mut self.totals.connections, 1);
-            output.open(conn, time);
-        }
-        Some(conn)
-    }
-
-    /// Makes a gap of the bytes between the last record and this position: their records found
-    /// no room in the ring.
-    #[inline]
-    fn catch_up(&mut self, slot: u32, dir: Dir, pos: u64, time: u64, output: &mut impl Output) {
-        let Some(entry) = self.store.get_mut(slot) else { return };
-        let Some(Hole { pos, len }) = entry.directions[dir as usize].skip_to(pos) else { return };
-        self.count_gap(dir, len, GapReason::RingFull);
-        let Some(conn) = self.open(slot, time, output) else { return };
-        let gap = Gap {
-            time,
-            tid: None,
-            comm: conn.comm,
-            uid: conn.uid,
-            dir,
-            pos,
-            len,
-            reason: GapReason::RingFull,
-            peek: false,
-        };
-        output.gap(conn, &gap);
-    }
-
-    fn end(&mut self, slot: u32, end: End, output: &mut impl Output) {
-        let last = end.last.unwrap_or_default();
-        for dir in [Dir::Read, Dir::Write] {
-            self.catch_up(slot, dir, last.pos[dir as usize], end.time, output);
-        }
-        let Some(entry) = self.store.remove(slot) else { return };
-        self.former.remember(entry.key, entry.directions.map(|direction| direction.next));
-        if entry.conn.id == 0 {
-            return;
-        }
-        let close = Close {
-            time: end.time,
-            reason: end.reason,
-            captured: entry.directions.map(|direction| direction.captured),
-            missing: entry.directions.map(|direction| direction.missing),
-            unfinished: last.in_flight,
-        };
-        output.close(&entry.conn, &close);
-    }
-
-    fn count_gap(&mut self, dir: Dir, len: u64, reason: GapReason) {
-        let total = &mut self.totals.gaps[reason.index()];
-        add(&mut total.count, 1);
-        add(&mut total.bytes, len);
-        add(&mut self.totals.missing[dir as usize], len);
-    }
-
-    fn wall(&self, time_ns: u64) -> u64 {
-        time_ns.saturating_add_signed(self.wall_offset_ns)
     }
 }
