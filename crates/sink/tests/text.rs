@@ -1,0 +1,124 @@
+//! What people see.
+#![allow(clippy::unwrap_used, reason = "only tests are here")]
+
+mod sample;
+
+use jiff::tz::TimeZone;
+use sample::{TIME, close, comm, conn, gap, piece, summary, unknown};
+use sink::{Precision, Sink, Text, TextOptions};
+use stream::{Conn, Dir, Gap, GapReason, Piece};
+
+fn plain() -> TextOptions {
+    TextOptions { zone: TimeZone::UTC, ..TextOptions::default() }
+}
+
+/// What a text sink with these options writes.
+fn shown(options: TextOptions, write: impl FnOnce(&mut Text, &mut Vec<u8>)) -> String {
+    let mut out = Vec::new();
+    write(&mut Text::new(options), &mut out);
+    String::from_utf8(out).unwrap()
+}
+
+fn data(conn: &Conn, piece: &Piece<'_>) -> String {
+    shown(plain(), |text, out| text.data(out, conn, piece))
+}
+
+#[test]
+fn a_piece_is_a_header_and_its_payload() {
+    assert_eq!(
+        data(&conn(), &piece(Dir::Write, b"GET / HTTP/1.1\r\n\r\n")),
+        "2026-11-23 05:15:00.123456 curl[1234/1235] → 127.0.0.1:40112 > 127.0.0.1:443 \
+         write 18 B libssl.so.3 #1\nGET / HTTP/1.1\n\n"
+    );
+    assert_eq!(
+        data(&unknown(), &piece(Dir::Read, b"no line end")),
+        "2026-11-23 05:15:00.123456 curl[1234/1235] ← ? < ? read 11 B ? #2\nno line end\n"
+    );
+}
+
+#[test]
+fn peeks_and_parts_of_calls_can_be_told() {
+    let peek = Piece { peek: true, ..piece(Dir::Read, b"ab") };
+    assert!(data(&conn(), &peek).contains(" < 127.0.0.1:443 peek 2 B libssl"));
+    let part = Piece { call_len: 10, call_off: 4, ..piece(Dir::Write, b"ab") };
+    assert!(data(&conn(), &part).contains(" write 2 B part 4..6 of 10 libssl"));
+    let hostile = Piece { call_len: 1, call_off: u64::MAX, ..piece(Dir::Write, b"ab") };
+    assert!(data(&conn(), &hostile).contains(" part 18446744073709551615..18446744073709551615"));
+}
+
+#[test]
+fn names_and_payload_cannot_reach_the_terminal() {
+    let evil = Piece { comm: comm(b"\x1b[31m\n"), ..piece(Dir::Write, b"\x1b]0;x\x07\xff") };
+    let text = data(&Conn { lib: "/tmp/\u{202e}\x1b.so".into(), ..conn() }, &evil);
+    assert!(text.contains(" \\x1b[31m\\n[1234/1235] "), "{text}");
+    assert!(text.contains(" \\u{202e}\\x1b.so #1\n\\x1b]0;x\\x07\\xff\n"), "{text}");
+}
+
+#[test]
+fn hex_offsets_are_stream_positions() {
+    let text = shown(TextOptions { hex: true, ..plain() }, |text, out| {
+        text.data(
+            out,
+            &conn(),
+            &Piece { pos: 0x120, ..piece(Dir::Write, b"GET / HTTP/1.1\r\n\r\n") },
+        );
+    });
+    let (_, dump) = text.split_once('\n').unwrap();
+    let expected = "\
+00000120  47 45 54 20 2f 20 48 54  54 50 2f 31 2e 31 0d 0a  |GET / HTTP/1.1..|
+00000130  0d 0a                                             |..|
+";
+    assert_eq!(dump, expected);
+}
+
+#[test]
+fn gaps_say_how_many_where_and_why() {
+    let line = |gap: &Gap| shown(plain(), |text, out| text.gap(out, &conn(), gap));
+    assert_eq!(
+        line(&gap()),
+        "2026-11-23 05:15:00.123456 curl[1234] ← 127.0.0.1:40112 < 127.0.0.1:443 \
+         read gap 4096 B ring-full at 81920 libssl.so.3 #1\n"
+    );
+    let known = Gap { tid: Some(7), reason: GapReason::Cap, peek: true, ..gap() };
+    assert!(line(&known).contains("curl[1234/7] "));
+    assert!(line(&known).contains(" peek gap 4096 B cap at "));
+}
+
+#[test]
+fn the_end_has_the_books() {
+    assert_eq!(
+        shown(plain(), |text, out| text.close(out, &conn(), &close())),
+        "2026-11-23 05:15:00.123456 curl[1234] × 127.0.0.1:40112 - 127.0.0.1:443 close exit \
+         read 81920 B and 4096 B in gaps write 78 B and a call for 16384 B unfinished \
+         libssl.so.3 #1\n"
+    );
+    assert_eq!(
+        shown(plain(), |text, out| text.summary(out, &summary())),
+        "2 connections, read 81920 B, write 78 B, in gaps 4096 B, ring-full 4096 B in 1, \
+         lost events 1, unaccounted 0 B\n"
+    );
+}
+
+#[test]
+fn only_headers_are_coloured_and_only_if_wanted() {
+    let text = shown(TextOptions { colour: true, ..plain() }, |text, out| {
+        text.data(out, &conn(), &piece(Dir::Write, b"body"));
+        text.gap(out, &conn(), &gap());
+        text.close(out, &conn(), &close());
+    });
+    for line in text.lines().filter(|line| *line != "body") {
+        assert!(line.starts_with("\x1b[") && line.ends_with("\x1b[0m"), "{line:?}");
+    }
+    assert!(text.contains("\nbody\n"));
+    assert!(!data(&conn(), &piece(Dir::Write, b"body")).contains('\x1b'));
+}
+
+#[test]
+fn times_are_those_of_the_zone() {
+    let zone = TimeZone::posix("CET-1").unwrap();
+    let options = TextOptions { zone, precision: Precision::Nanos, ..plain() };
+    let text = shown(options, |text, out| {
+        text.data(out, &conn(), &Piece { time: TIME, ..piece(Dir::Read, b"x") });
+    });
+    assert!(text.starts_with("2026-11-23 06:15:00.123456789 "), "{text}");
+}
