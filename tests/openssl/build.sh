@@ -1,0 +1,48 @@
+#!/bin/sh
+# Builds OpenSSL 1.1.1 as shared libraries and OpenSSL 3.6 as static ones, into TARGET/openssl-111
+# and TARGET/openssl-36. Usage: build.sh TARGET. What is built already is left alone; two runs at
+# once wait for each other. Needs cargo, perl, make and a C compiler.
+set -eu
+
+target=$(mkdir -p "$1" && cd "$1" && pwd)
+here=$(cd "$(dirname "$0")" && pwd)
+exec 9>"$target/openssl.lock"
+flock 9
+
+# OpenSSL compiles everything twice to make both kinds of library in one build; one kind is enough.
+# The static objects are position independent all the same, so that they can become shared ones.
+share() { # library, its version, what else it needs
+    cc -shared -Wl,-soname,"lib$1.so.$2" -Wl,-Bsymbolic -Wl,-z,defs -o "lib$1.so.$2" \
+        -Wl,--whole-archive "lib$1.a" -Wl,--no-whole-archive -L. $3
+    ln -sf "lib$1.so.$2" "lib$1.so"
+    rm "lib$1.a"
+}
+
+build() { # name, source directory, release
+    prefix=$target/openssl-$1
+    if [ -f "$prefix/built" ] && [ "$(cat "$prefix/built")" = "$3" ]; then
+        return
+    fi
+    work=$target/openssl-$1.build
+    rm -rf "$prefix" "$work"
+    mkdir -p "$work"
+    cd "$work"
+    options="no-shared no-tests no-comp no-zlib no-engine"
+    [ "$1" = 111 ] || options="$options no-legacy no-module no-apps no-docs enable-ktls"
+    sh "$2/config" $options --prefix="$prefix" --libdir=lib >log 2>&1 &&
+        make -s -j"$(nproc)" build_libs >>log 2>&1 &&
+        make -s install_dev >>log 2>&1 || { tail -30 log >&2; exit 1; }
+    cd "$prefix/lib"
+    if [ "$1" = 111 ]; then
+        share crypto 1.1 "-ldl -lpthread"
+        share ssl 1.1 "-lcrypto"
+    fi
+    echo "$3" >"$prefix/built"
+    rm -rf "$work"
+}
+
+sources=$(cargo run --quiet --locked --manifest-path "$here/Cargo.toml" \
+    --target-dir "$target/openssl-sources")
+echo "$sources" | while read -r name source; do
+    build "$name" "$source" "$(basename "$(dirname "$source")")"
+done
