@@ -102,13 +102,33 @@ impl Capture {
         self.outcome()
     }
 
+    /// Sends a signal.
+    pub fn signal(&self, signal: Signal) {
+        self.process.signal(signal);
+    }
+
+    /// Ends the run as nobody should.
+    #[track_caller]
+    pub fn kill(self) {
+        self.process.stop(Signal::KILL);
+    }
+
+    /// Stops the run and leaves its output where it is, for what is too large to be read at once.
+    /// It goes when the answer is dropped.
+    #[track_caller]
+    pub fn stop_keeping(self) -> TempDir {
+        self.process.signal(Signal::INT);
+        self.process.finish().success();
+        self.dir
+    }
+
     /// Waits for a run that ends by itself and reads what it showed.
     #[track_caller]
     pub fn outcome(self) -> Outcome {
         let output = self.output();
         let Finished { stdout, stderr, .. } = self.process.finish().success();
         assert!(stdout.is_empty(), "with --output, standard output stays empty");
-        private(&output);
+        assert_private(&output);
         let stderr = String::from_utf8_lossy(&stderr).into_owned();
         Outcome { recording: Recording::read(&output), stderr }
     }
@@ -116,9 +136,9 @@ impl Capture {
 
 const OUTPUT: &str = "events.json";
 
-/// Captured data is for the user who captured it.
+/// Checks that only its owner can read a file: captured data is for who captured it.
 #[track_caller]
-fn private(output: &Path) {
+pub fn assert_private(output: &Path) {
     let mode = fs::metadata(output).expect("the output is there").permissions().mode();
     assert_eq!(mode & 0o777, 0o600, "mode of the output");
 }

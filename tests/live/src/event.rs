@@ -3,6 +3,8 @@
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde::{Deserialize, Deserializer};
 
+use crate::recording::Dir;
+
 /// What a line tells of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -67,6 +69,17 @@ pub struct Event {
     /// What else the line holds; the summary's counts are read from here.
     #[serde(flatten)]
     pub rest: serde_json::Map<String, serde_json::Value>,
+}
+
+impl Event {
+    /// How much a call in this direction was asked to move when the process ended within it.
+    pub(crate) fn unfinished(&self, dir: Dir) -> Option<u64> {
+        let name = match dir {
+            Dir::Read => "read",
+            Dir::Write => "write",
+        };
+        self.rest.get("unfinished")?.get(name)?.as_u64()
+    }
 }
 
 fn base64_bytes<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<u8>>, D::Error> {

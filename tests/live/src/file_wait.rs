@@ -21,7 +21,8 @@ pub(crate) fn line_in_file<T>(
 ) -> Option<T> {
     let until = Instant::now() + deadline();
     let watch = inotify::init(inotify::CreateFlags::CLOEXEC).expect("inotify");
-    inotify::add_watch(&watch, path, inotify::WatchFlags::MODIFY).expect("the output can be watched");
+    inotify::add_watch(&watch, path, inotify::WatchFlags::MODIFY)
+        .expect("the output can be watched");
     let mut file = File::open(path).expect("the output can be read");
     let mut pending = Vec::new();
     loop {

@@ -186,11 +186,15 @@ impl Process {
         found.unwrap_or_else(|| panic!("{} never said {what}\n{}", self.name, self.told()))
     }
 
-    /// Waits until standard output holds at least `n` bytes.
+    /// Waits until standard output holds these bytes in one piece.
     #[track_caller]
-    pub fn stdout_bytes(&self, n: usize) -> Vec<u8> {
-        let found = self.stdout.wait(|all| (all.len() >= n).then(|| all.to_vec()));
-        found.unwrap_or_else(|| panic!("{} never said {n} bytes\n{}", self.name, self.told()))
+    pub fn stdout_holds(&self, bytes: &[u8]) {
+        let found = self.stdout.wait(|all| {
+            // Searched only when there can be enough: a search of each chunk would be slow.
+            let enough = all.len() >= bytes.len();
+            (enough && all.windows(bytes.len()).any(|part| part == bytes)).then_some(())
+        });
+        found.unwrap_or_else(|| panic!("{} never said what it was to\n{}", self.name, self.told()));
     }
 
     /// Ends the process with a signal and waits for it.
@@ -204,6 +208,11 @@ impl Process {
     pub fn signal(&self, signal: Signal) {
         // A process that has ended already is no failure here: the test sees it by its output.
         let _ = kill_process(self.rustix_pid(), signal);
+    }
+
+    /// Whether the process has ended by now.
+    pub fn has_ended(&self) -> bool {
+        self.ends_within(Duration::ZERO)
     }
 
     /// Waits for the end and gathers what was said. What it started may outlive it.
@@ -222,7 +231,7 @@ impl Process {
     fn finish_in(&mut self, limit: Duration) -> Finished {
         let pid = self.pid();
         drop(self.stdin.take());
-        assert!(self.await_exit(limit), "{} did not end\n{}", self.name, self.told());
+        assert!(self.ends_within(limit), "{} did not end\n{}", self.name, self.told());
         // The pipes close when the last holder goes: a left-over child must not hold the test up.
         // Before the reaping, while the group's number is still taken.
         self.kill_group();
@@ -233,8 +242,8 @@ impl Process {
         Finished { pid, status, stdout: self.stdout.bytes(), stderr: self.stderr.bytes() }
     }
 
-    /// Whether the process ended within `limit`.
-    fn await_exit(&self, limit: Duration) -> bool {
+    /// Whether the process ends within `limit`.
+    pub fn ends_within(&self, limit: Duration) -> bool {
         let Ok(fd) = pidfd_open(self.rustix_pid(), PidfdFlags::empty()) else { return true };
         let limit = Timespec { tv_sec: limit.as_secs() as i64, tv_nsec: 0 };
         poll(&mut [PollFd::new(&fd, PollFlags::IN)], Some(&limit)).is_ok_and(|n| n > 0)

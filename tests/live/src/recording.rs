@@ -78,6 +78,8 @@ pub struct Conn {
     pub opened: bool,
     /// Whether a `close` came after everything else.
     pub closed: bool,
+    /// What a call was asked to move that the end of the process cut short: read, write.
+    pub unfinished: [Option<u64>; 2],
     /// What broke the format's promises.
     pub faults: Vec<String>,
 }
@@ -92,10 +94,16 @@ pub struct Recording {
 }
 
 impl Recording {
-    /// Reads a finished output. Panics unless every line is whole and the last is the only summary.
+    /// Reads a finished output.
     #[track_caller]
     pub fn read(path: &Path) -> Self {
-        let text = fs::read(path).unwrap_or_else(|why| panic!("{}: {why}", path.display()));
+        Self::parse(&fs::read(path).unwrap_or_else(|why| panic!("{}: {why}", path.display())))
+    }
+
+    /// Takes a whole output. Panics unless every line is whole, the last is the only summary, and
+    /// its counts are those of the lines before.
+    #[track_caller]
+    pub fn parse(text: &[u8]) -> Self {
         assert_eq!(text.last(), Some(&b'\n'), "the output ends within a line");
         let mut conns = BTreeMap::new();
         let mut summary = None;
@@ -112,7 +120,23 @@ impl Recording {
                 _ => take(&mut conns, event, lines),
             }
         }
-        Self { conns, summary: summary.expect("the output ends with a summary"), lines }
+        let summary = summary.expect("the output ends with a summary");
+        let recording = Self { conns, summary, lines };
+        recording.assert_books();
+        recording
+    }
+
+    /// The summary's counts against the lines'.
+    #[track_caller]
+    fn assert_books(&self) {
+        let sum = |of: fn(&Conn) -> u64| self.conns.values().map(of).sum::<u64>();
+        let counted = [
+            sum(|conn| conn.read.bytes.len() as u64),
+            sum(|conn| conn.write.bytes.len() as u64),
+            sum(|conn| conn.read.missing() + conn.write.missing()),
+        ];
+        let told = [&["captured", "read"][..], &["captured", "write"], &["gaps", "bytes"]];
+        assert_eq!(told.map(|path| self.summary(path)), counted, "the summary is wrong");
     }
 
     /// A process's connections that moved anything, in the order in which they were seen.
@@ -127,7 +151,13 @@ impl Recording {
         let used = |conn: &&Conn| conn.read.end + conn.write.end > 0 && wanted(conn);
         let found: Vec<&Conn> = self.conns.values().filter(used).collect();
         for conn in &found {
-            assert!(conn.faults.is_empty(), "conn {} of pid {}: {:?}", conn.id, conn.pid, conn.faults);
+            assert!(
+                conn.faults.is_empty(),
+                "conn {} of pid {}: {:?}",
+                conn.id,
+                conn.pid,
+                conn.faults
+            );
         }
         found
     }
@@ -163,6 +193,7 @@ fn take(conns: &mut BTreeMap<u64, Conn>, event: Event, line: usize) {
         write: Stream::default(),
         opened: event.kind == Kind::Open,
         closed: false,
+        unfinished: [None; 2],
         faults: Vec::new(),
     });
     let mut faults = conn.follow(&event);
@@ -199,11 +230,27 @@ impl Conn {
             self.addr_source = event.addr_source.clone();
         }
         match event.kind {
-            Kind::Close => self.closed = true,
+            Kind::Close => {
+                self.closed = true;
+                self.unfinished = [Dir::Read, Dir::Write].map(|dir| event.unfinished(dir));
+                faults.extend(self.check_close(event));
+            }
             Kind::Data | Kind::Gap => faults.extend(self.append(event)),
             _ => {}
         }
         faults
+    }
+
+    /// A close says what the connection moved: it must be what was shown.
+    fn check_close(&self, event: &Event) -> Option<String> {
+        let told = |what: &str, dir: &str| event.rest.get(what)?.get(dir)?.as_u64();
+        for (name, stream) in [("read", &self.read), ("write", &self.write)] {
+            let (captured, missing) = (told("captured", name), told("missing", name));
+            if (captured, missing) != (Some(stream.bytes.len() as u64), Some(stream.missing())) {
+                return Some(format!("the close says {captured:?} and {missing:?} of {name}"));
+            }
+        }
+        None
     }
 
     fn append(&mut self, event: &Event) -> Option<String> {
@@ -220,6 +267,7 @@ impl Conn {
             return Some(format!("says {len} bytes and holds {}", data.len()));
         }
         if event.peek {
+            // A look moves nothing, even if what it saw could not be shown.
             stream.peeked.push((pos, data.to_vec()));
             return None;
         }
@@ -245,4 +293,65 @@ pub(crate) fn sha256(bytes: &[u8]) -> String {
         let _ = write!(hex, "{byte:02x}");
         hex
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn piece(conn: u64, pos: u64, rest: &str) -> String {
+        format!(r#"{{"type":"data","pid":7,"conn":{conn},"dir":"read","pos":{pos},{rest}}}"#)
+    }
+
+    fn recording(lines: &[String], captured: u64, gaps: u64) -> Recording {
+        let summary = format!(
+            r#"{{"type":"summary","captured":{{"read":{captured},"write":0}},"gaps":{{"bytes":{gaps}}}}}"#
+        );
+        Recording::parse(format!("{}\n{summary}\n", lines.join("\n")).as_bytes())
+    }
+
+    #[test]
+    fn pieces_and_gaps_become_one_stream() {
+        let lines = [
+            piece(1, 0, r#""len":2,"data":"YWI=""#),
+            piece(1, 2, r#""len":1,"peek":true,"data":"Yw==""#),
+            piece(1, 2, r#""len":5,"reason":"cap""#).replace("data", "gap"),
+            piece(1, 7, r#""len":1,"data":"Yw==""#),
+        ];
+        let recording = recording(&lines, 3, 5);
+        let conn = recording.of_pid(7)[0];
+        assert_eq!((&*conn.read.bytes, conn.read.end, conn.read.missing()), (&b"abc"[..], 8, 5));
+        assert_eq!(conn.read.peeked, [(2, b"c".to_vec())]);
+        assert_eq!(
+            conn.read.sha256(),
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        );
+    }
+
+    #[test]
+    #[should_panic(expected = "at 3, not at 2")]
+    fn a_hole_is_a_fault() {
+        let lines = [0, 3].map(|pos| piece(1, pos, r#""len":2,"data":"YWI=""#));
+        recording(&lines, 4, 0).of_pid(7);
+    }
+
+    #[test]
+    #[should_panic(expected = "the summary is wrong")]
+    fn a_summary_must_add_up() {
+        recording(&[piece(1, 0, r#""len":2,"data":"YWI=""#)], 3, 0);
+    }
+
+    #[test]
+    #[should_panic(expected = "says 3 bytes and holds 2")]
+    fn a_length_must_be_true() {
+        recording(&[piece(1, 0, r#""len":3,"data":"YWI=""#)], 0, 0);
+    }
+
+    #[test]
+    #[should_panic(expected = "goes on after its close")]
+    fn nothing_follows_a_close() {
+        let close = r#"{"type":"close","pid":7,"conn":1,"captured":{"read":0,"write":0},"missing":{"read":0,"write":0}}"#;
+        let lines = [close.to_owned(), piece(1, 0, r#""len":2,"data":"YWI=""#)];
+        recording(&lines, 2, 0).of_pid(7);
+    }
 }

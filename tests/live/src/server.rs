@@ -58,7 +58,8 @@ impl Nginx {
             fs::write(html.join(name), content).expect("a file");
         }
         let config = dir.join("nginx.conf");
-        fs::write(&config, config_text(workers, address, &dir.display().to_string())).expect("a file");
+        fs::write(&config, config_text(workers, address, &dir.display().to_string()))
+            .expect("a file");
         let mut command = Command::new("/usr/sbin/nginx");
         command.arg("-e").arg("stderr").arg("-p").arg(dir).arg("-c").arg(&config);
         let process = Process::start(command);

@@ -35,6 +35,7 @@ fn tlsdrive_in_its_odd_modes() {
         ("retried", "bytes=1000000 partial=1"),
         ("forked", "n=3"),
         ("reused", "n=3"),
+        ("cleared", "n=3"),
         ("sendfile", ""),
     ] {
         tlsdrive(OpenSsl::System, mode, options);

@@ -67,6 +67,7 @@ struct meeting meet(const struct opts *o);
 int arrive(const struct meeting *m, int server);
 void side_new(struct side *s, const struct opts *o, SSL_CTX *ctx, int fd, int server,
               uint64_t seed);
+void side_again(struct side *s, int fd);
 void handshake(struct side *s, int server);
 void side_open(struct side *s, const struct opts *o, SSL_CTX *ctx, const struct meeting *m,
                int server, uint64_t seed);

@@ -229,7 +229,27 @@ static void reused_client(const struct opts *o, const struct meeting *m, struct 
     }
 }
 
-static void reused_server(const struct opts *o, const struct meeting *m, struct control *c) {
+/* cleared: the same with one SSL that the client never frees, but clears. */
+static void cleared_client(const struct opts *o, const struct meeting *m, struct control *c) {
+    (void)c;
+    struct side s;
+    gate(o, "start");
+    side_open(&s, o, context(o, 0), m, 0, 0);
+    for (int i = 0; i < o->n; i++) {
+        if (i > 0) {
+            report_part(&s);
+            close(s.fd);
+            side_again(&s, arrive(m, 0));
+            handshake(&s, 0);
+        }
+        put_all(&s, o->bytes);
+        get_all(&s, o->bytes);
+        SSL_shutdown(s.ssl);
+    }
+    side_close(&s);
+}
+
+static void one_by_one_server(const struct opts *o, const struct meeting *m, struct control *c) {
     (void)c;
     SSL_CTX *ctx = context(o, 1);
     for (int i = 0; i < o->n; i++) {
@@ -241,7 +261,11 @@ static void reused_server(const struct opts *o, const struct meeting *m, struct 
 }
 
 const struct mode odd_modes[] = {
-    {"nested", nested_client, nested_server}, {"retried", retried_client, retried_server},
-    {"forked", forked_client, forked_server}, {"stalled", stalled_client, stalled_server},
-    {"reused", reused_client, reused_server}, {NULL, NULL, NULL},
+    {"nested", nested_client, nested_server},
+    {"retried", retried_client, retried_server},
+    {"forked", forked_client, forked_server},
+    {"stalled", stalled_client, stalled_server},
+    {"reused", reused_client, one_by_one_server},
+    {"cleared", cleared_client, one_by_one_server},
+    {NULL, NULL, NULL},
 };

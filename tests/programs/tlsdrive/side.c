@@ -124,22 +124,36 @@ static void tally_new(struct tally *t) {
         die("SHA-256");
 }
 
-void side_new(struct side *s, const struct opts *o, SSL_CTX *ctx, int fd, int server,
-              uint64_t seed) {
+/* Puts the side onto a socket. */
+static void side_on(struct side *s, int fd) {
     int one = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-    s->o = o;
-    s->role = server ? "server" : "client";
     s->fd = fd;
-    s->seed = (seed + 1) * 0x9E3779B97F4A7C15ull + (uint64_t)server + ((uint64_t)getpid() << 40);
     /* Now, since a peer that has gone away takes its address with it. */
     address(fd, getsockname, s->local, sizeof(s->local));
     address(fd, getpeername, s->remote, sizeof(s->remote));
+    if (fd >= 0 && !SSL_set_fd(s->ssl, fd))
+        die("SSL_set_fd");
+}
+
+/* Another connection with the same SSL. */
+void side_again(struct side *s, int fd) {
+    if (!SSL_clear(s->ssl))
+        die("SSL_clear");
+    side_on(s, fd);
+}
+
+void side_new(struct side *s, const struct opts *o, SSL_CTX *ctx, int fd, int server,
+              uint64_t seed) {
+    s->o = o;
+    s->role = server ? "server" : "client";
+    s->seed = (seed + 1) * 0x9E3779B97F4A7C15ull + (uint64_t)server + ((uint64_t)getpid() << 40);
     tally_new(&s->got);
     tally_new(&s->put);
     s->ssl = SSL_new(ctx);
-    if (!s->ssl || (fd >= 0 && !SSL_set_fd(s->ssl, fd)))
+    if (!s->ssl)
         die("SSL_new");
+    side_on(s, fd);
 }
 
 void handshake(struct side *s, int server) {

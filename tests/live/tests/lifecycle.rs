@@ -1,0 +1,169 @@
+//! From `ready` to the last byte: where output goes, how a run ends, and what it leaves behind.
+
+mod live {
+    mod root {
+        use std::{
+            fs,
+            path::Path,
+            process::{Command, Stdio},
+            time::{Duration, Instant},
+        };
+
+        use live::{
+            Addresses, Capture, Cert, Machine, Nginx, Process, Recording, Tlsdrive, altered_bytes,
+            assert_shown, deadline, ecapture_binary, traced_curl,
+        };
+        use rustix::process::Signal;
+
+        const LIBSSL: &str = "/usr/lib/x86_64-linux-gnu/libssl.so.3";
+
+        /// ecapture with its output on a pipe of the test's.
+        #[track_caller]
+        fn piped(args: &[&str]) -> Process {
+            let mut command = Command::new(ecapture_binary());
+            command.arg("tls").args(args);
+            ready(Process::start(command))
+        }
+
+        #[track_caller]
+        fn ready(process: Process) -> Process {
+            process.stderr_line("that it is ready", |line| line.contains("ready").then_some(()));
+            process
+        }
+
+        /// The kernel's links that a process holds.
+        fn links_of(pid: u32) -> usize {
+            let listed = Process::run("bpftool", ["--json", "link", "show"]).success();
+            let links: serde_json::Value =
+                serde_json::from_slice(&listed.stdout).expect("bpftool's list");
+            let holds = |link: &&serde_json::Value| {
+                let pids = link["pids"].as_array().map(Vec::as_slice).unwrap_or_default();
+                pids.iter().any(|holder| holder["pid"] == pid)
+            };
+            links.as_array().expect("a list").iter().filter(holds).count()
+        }
+
+        /// Captures a victim that lives on, ends the run, and looks at what is left in the victim.
+        fn leaves_no_probe(end: impl FnOnce(Capture)) {
+            let cert = Cert::new();
+            let machine = Machine::alone();
+            let mut victim = Tlsdrive::new(&cert, "plain", "gate=middle n=2").start();
+            victim.at_gate("middle");
+            let probes = || altered_bytes(victim.pid(), LIBSSL).len();
+            assert_eq!(probes(), 0, "probes before there were any");
+            let capture = Capture::start_within(&machine, &[]);
+            let ecapture = capture.pid();
+            assert_ne!(probes(), 0, "no probe stands");
+            assert_ne!(links_of(ecapture), 0, "no link is held");
+            end(capture);
+            assert_eq!(probes(), 0, "probes were left behind");
+            assert_eq!(links_of(ecapture), 0, "links were left behind");
+            victim.pass();
+            victim.finish();
+        }
+
+        #[test]
+        fn an_interrupt_leaves_no_probe() {
+            leaves_no_probe(|capture| drop(capture.stop()));
+        }
+
+        #[test]
+        fn death_leaves_no_probe() {
+            leaves_no_probe(|capture| capture.kill());
+        }
+
+        #[test]
+        fn a_termination_drains_as_an_interrupt_does() {
+            let cert = Cert::new();
+            let capture = Capture::start();
+            let told = Tlsdrive::new(&cert, "plain", "n=3").run();
+            capture.signal(Signal::TERM);
+            assert_shown(&capture.outcome().recording, &told.moved, Addresses::Known);
+        }
+
+        #[test]
+        fn standard_output_carries_events_and_nothing_else() {
+            let cert = Cert::new();
+            let ecapture = piped(&["--format", "json"]);
+            let told = Tlsdrive::new(&cert, "plain", "n=3").run();
+            let ended = ecapture.stop(Signal::INT).success();
+            assert_shown(&Recording::parse(&ended.stdout), &told.moved, Addresses::Known);
+        }
+
+        #[test]
+        fn text_shows_who_where_and_what() {
+            let nginx = Nginx::start(1, &[("file", b"what the file says\n")]);
+            let ecapture = piped(&[]);
+            let trace = traced_curl(&nginx.cert(), &nginx.url("file"), |_| {});
+            let address = nginx.address();
+            nginx.stop();
+            let text = ecapture.stop(Signal::INT).success().stdout_text();
+            assert!(!text.contains('\u{1b}'), "colour on a pipe");
+            let mut lines = text.lines();
+            let pid = trace.pid.to_string();
+            let header = lines.find(|line| line.contains(&pid) && line.contains("curl"));
+            let header = header.unwrap_or_else(|| panic!("no header of curl's:\n{text}"));
+            let size = trace.sent.len().to_string();
+            assert!(header.contains(&address) && header.contains(&size), "{header}");
+            assert!(lines.next().is_some_and(|line| line.contains("GET /file HTTP/1.1")), "{text}");
+            assert!(text.contains("what the file says"));
+        }
+
+        #[test]
+        fn a_closed_pipe_is_a_clean_exit() {
+            let cert = Cert::new();
+            for format in ["text", "json"] {
+                let mut command = Command::new("bash");
+                let script = r#"set -o pipefail; "$0" tls --format "$1" | head -n 1"#;
+                command.args(["-c", script]).arg(ecapture_binary()).arg(format);
+                let pipeline = ready(Process::start(command));
+                let until = Instant::now() + deadline();
+                // The pipe is found closed by the first write after head has gone.
+                while !pipeline.has_ended() {
+                    assert!(Instant::now() < until, "a closed pipe does not end the run");
+                    Tlsdrive::new(&cert, "plain", "n=3").run();
+                }
+                let ended = pipeline.finish().success();
+                assert_eq!(ended.stdout_text().lines().count(), 1);
+                assert!(!ended.stderr_text().contains("anic"), "{}", ended.stderr_text());
+            }
+        }
+
+        #[test]
+        fn a_second_interrupt_ends_a_run_that_cannot_drain() {
+            let cert = Cert::new();
+            let dir = tempfile::tempdir().expect("a temporary directory");
+            let fifo = dir.path().join("nobody-reads");
+            Process::run("mkfifo", [&fifo]).success();
+            // Open at both ends and never read.
+            let held = fs::File::options().read(true).write(true).open(&fifo).expect("a pipe");
+            let mut command = Command::new("sh");
+            command.args(["-c", r#"exec "$0" tls --format json >"$1""#]);
+            command.arg(ecapture_binary()).arg(&fifo).stdin(Stdio::null());
+            let ecapture = ready(Process::start(command));
+            Tlsdrive::new(&cert, "plain", "n=50 bytes=10000").run();
+            ecapture.signal(Signal::INT);
+            assert!(!ecapture.ends_within(Duration::from_secs(1)), "it has lost what it held");
+            ecapture.signal(Signal::INT);
+            assert!(ecapture.ends_within(deadline()), "a second interrupt is not heard");
+            drop(held);
+        }
+
+        #[test]
+        fn an_existing_output_is_replaced_and_made_private() {
+            let cert = Cert::new();
+            let dir = tempfile::tempdir().expect("a temporary directory");
+            let output = dir.path().join("old");
+            fs::write(&output, "what was there before\n".repeat(10_000)).expect("a file");
+            let ecapture = piped(&["--format", "json", "-o", path(&output)]);
+            let told = Tlsdrive::new(&cert, "plain", "n=3").run();
+            ecapture.stop(Signal::INT).success();
+            live::assert_private(&output);
+            assert_shown(&Recording::read(&output), &told.moved, Addresses::Known);
+        }
+
+        fn path(path: &Path) -> &str {
+            path.to_str().expect("a plain name")
+        }
+    }
+}
