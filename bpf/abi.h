@@ -94,10 +94,10 @@ struct abi_config {
     __u64 cgroup;       /* only tasks in this control group and below; 0: all */
     __u32 shards;
     __u32 cgroup_level; /* how many groups lie above that one */
-    __u32 filter_pid;  /* the `pids` set holds who is wanted */
-    __u32 filter_uid;  /* the same for `uids` */
-    __u32 filter_comm; /* the same for `comms` */
-    __u32 fixed;       /* no attach cookies: the next two say what is probed */
+    __u32 filter_pid;   /* the `pids` set holds who is wanted */
+    __u32 filter_uid;   /* the same for `uids` */
+    __u32 filter_comm;  /* the same for `comms` */
+    __u32 fixed;        /* no attach cookies: the next two say what is probed */
     __u32 fixed_row;
     __u32 fixed_file;
     __u64 rows[ABI_ROWS]; /* each a struct abi_row */

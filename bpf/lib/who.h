@@ -48,8 +48,7 @@ static __always_inline bool wanted(void) {
         if (!bpf_map_lookup_elem(&uids, &uid))
             return false;
     }
-    if (config.cgroup &&
-        bpf_get_current_ancestor_cgroup_id(config.cgroup_level) != config.cgroup)
+    if (config.cgroup && bpf_get_current_ancestor_cgroup_id(config.cgroup_level) != config.cgroup)
         return false;
     return !config.filter_comm || comm_wanted();
 }

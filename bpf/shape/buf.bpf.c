@@ -117,18 +117,32 @@ static __always_inline void emit_gap(struct abi_call *call, const struct abi_con
     call->done += bytes;
 }
 
-/* Fills a reservation with the next `bytes` of the call, at most `room`, and moves past them. */
-static __always_inline void fill_chunk(struct abi_data *rec, u32 room, struct abi_call *call,
-                                       const struct abi_conn_state *conn, const struct abi_row *row,
-                                       u32 bytes) {
-    fill_data(rec, call, conn, row, REC_DATA);
+/*
+ * Reserves a record with room for `size` bytes of payload, a constant, and copies `bytes` of the
+ * call into it. The bound is set in assembly, where the compiler can neither drop it nor join it
+ * with another size's: the verifier must see each size beside its own copy. True if it copied.
+ */
+#define RESERVE_AND_COPY(rec, ring, call, bytes, size)                                             \
+    ({                                                                                             \
+        u64 bounded = (bytes);                                                                     \
+        long failed = -1;                                                                          \
+        asm volatile("if %0 <= %1 goto +1\n%0 = %1" : "+r"(bounded) : "i"(size));                  \
+        (rec) = bpf_ringbuf_reserve(ring, sizeof(*(rec)) + (size), 0);                             \
+        if (rec)                                                                                   \
+            failed =                                                                               \
+                bpf_probe_read_user((rec) + 1, bounded, (void *)((call)->buf + (call)->done));     \
+        failed == 0;                                                                               \
+    })
+
+/* Hands over a record that holds the next `bytes` of the call, or that could not be read. */
+static __always_inline void submit_chunk(struct abi_data *rec, bool copied,
+                                         const struct abi_call *call,
+                                         const struct abi_conn_state *conn,
+                                         const struct abi_row *row, u32 bytes) {
+    fill_data(rec, call, conn, row, copied ? REC_DATA : REC_GAP);
     rec->moved = bytes;
-    if (bytes > room || bpf_probe_read_user(rec + 1, bytes, (void *)(call->buf + call->done))) {
-        rec->head.kind = REC_GAP;
-        rec->head.reason = GAP_UNREADABLE;
-    } else {
-        rec->head.len = bytes;
-    }
+    rec->head.len = copied ? bytes : 0;
+    rec->head.reason = copied ? GAP_NONE : GAP_UNREADABLE;
     bpf_ringbuf_submit(rec, BPF_RB_NO_WAKEUP);
     count(CNT_RECORDS, 1);
 }
@@ -144,7 +158,7 @@ __noinline int copy_chunk(u64 sp) {
     const struct abi_row *row;
     struct abi_conn_key conn_key = {.tgid = key.tgid};
     struct abi_conn_state *conn;
-    bool half_full = false;
+    bool half_full = false, copied = false;
     void *ring;
     u32 shard;
 
@@ -158,9 +172,9 @@ __noinline int copy_chunk(u64 sp) {
         return 0;
     row = row_of(call->row);
     if (has_room(ring, sizeof(*rec) + ABI_CHUNK, &half_full))
-        rec = bpf_ringbuf_reserve(ring, sizeof(*rec) + ABI_CHUNK, 0);
+        copied = RESERVE_AND_COPY(rec, ring, call, ABI_CHUNK, ABI_CHUNK);
     if (rec) {
-        fill_chunk(rec, ABI_CHUNK, call, conn, row, ABI_CHUNK);
+        submit_chunk(rec, copied, call, conn, row, ABI_CHUNK);
         wake(ring, shard, half_full);
     } else {
         lost(row, ABI_CHUNK);
@@ -177,32 +191,26 @@ __noinline int copy_run(u64 sp) {
     return 1;
 }
 
-#define RESERVE_CLASS(size)                                                                        \
+#define CLASS(size)                                                                                \
     if (bytes <= (size)) {                                                                         \
-        rec = bpf_ringbuf_reserve(ring, sizeof(*rec) + (size), 0);                                 \
-        room = (size);                                                                             \
+        copied = RESERVE_AND_COPY(rec, ring, call, bytes, size);                                   \
     } else
 
 /* The last piece of a call, which is all of it for most, in the smallest class that holds it. */
 static __always_inline void emit_rest(struct abi_call *call, const struct abi_conn_state *conn,
                                       const struct abi_row *row, void *ring, u32 shard, u32 bytes) {
-    bool half_full = false;
+    bool half_full = false, copied = false;
     struct abi_data *rec = NULL;
-    u32 room = 0;
 
     if (has_room(ring, sizeof(*rec) + 2 * bytes, &half_full)) {
-        RESERVE_CLASS(128)
-        RESERVE_CLASS(256)
-        RESERVE_CLASS(512)
-        RESERVE_CLASS(1024)
-        RESERVE_CLASS(2048)
-        RESERVE_CLASS(4096)
-        RESERVE_CLASS(8192)
-        RESERVE_CLASS(ABI_CHUNK) {
+        // clang-format off
+        CLASS(128) CLASS(256) CLASS(512) CLASS(1024) CLASS(2048) CLASS(4096) CLASS(8192) {
+            copied = RESERVE_AND_COPY(rec, ring, call, bytes, ABI_CHUNK);
         }
+        // clang-format on
     }
     if (rec) {
-        fill_chunk(rec, room, call, conn, row, bytes);
+        submit_chunk(rec, copied, call, conn, row, bytes);
         wake(ring, shard, half_full);
     } else {
         lost(row, bytes);
