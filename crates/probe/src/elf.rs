@@ -109,14 +109,18 @@ impl<'a> Image<'a> {
         Ok(image)
     }
 
-    /// The functions that `wanted` answers for, by their symbol names: the exported ones, and
-    /// those of the full symbol table where the file still has one. Each name counts once.
+    /// The functions that `wanted` answers for, by their symbol names: the exported ones or, if
+    /// there are none, those of the full symbol table where the file still has one. Each name
+    /// counts once.
     pub(crate) fn functions<T: Copy>(
         &self,
         wanted: impl Fn(&[u8]) -> Option<T>,
     ) -> Result<Vec<Function<T>>, ElfError> {
         let mut found: Vec<(Vec<u8>, Function<T>)> = Vec::new();
         for kind in [elf::SHT_DYNSYM, elf::SHT_SYMTAB] {
+            if !found.is_empty() {
+                break;
+            }
             let Some(table) = self.sections.iter().find(|s| s.sh_type.get(NativeEndian) == kind)
             else {
                 continue;
@@ -222,8 +226,11 @@ fn pods<T: Pod>(bytes: &[u8]) -> &[T] {
 }
 
 fn name_at(strings: &[u8], at: U32<NativeEndian>) -> &[u8] {
+    // What is longer is no name that anybody asks for, and a table without an end is hostile.
+    const LONGEST: usize = 256;
     let rest = strings.get(at.get(NativeEndian) as usize..).unwrap_or_default();
-    rest.split(|&byte| byte == 0).next().unwrap_or_default()
+    let rest = &rest[..rest.len().min(LONGEST)];
+    rest.iter().position(|&byte| byte == 0).map_or(&[], |end| &rest[..end])
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::attach::{Numbered, Probes};
 use crate::books::Books;
@@ -306,16 +306,20 @@ enum Wanted {
     Known(&'static str),
 }
 
+static WANTED: OnceLock<HashMap<&'static [u8], Wanted>> = OnceLock::new();
+
+/// Every symbol that means something, for one look at each symbol of a file.
+fn wanted() -> HashMap<&'static [u8], Wanted> {
+    let known = KNOWN.iter().map(|known| (known.symbol.as_bytes(), Wanted::Known(known.name)));
+    let rows =
+        target::rows().map(|(number, _, row)| (row.symbol.as_bytes(), Wanted::Row((number, row))));
+    known.chain(rows).collect()
+}
+
 fn examine(file: &File) -> Result<Found, ElfError> {
     let image = Image::open(file)?;
-    let found = image.functions(|name| {
-        let row = target::rows().find(|(_, _, row)| row.symbol.as_bytes() == name);
-        if let Some((number, _, row)) = row {
-            return Some(Wanted::Row((number, row)));
-        }
-        let known = KNOWN.iter().find(|known| known.symbol.as_bytes() == name);
-        known.map(|known| Wanted::Known(known.name))
-    })?;
+    let wanted = WANTED.get_or_init(wanted);
+    let found = image.functions(|name| wanted.get(name).copied())?;
     let mut functions: Vec<crate::elf::Function<Numbered>> = Vec::new();
     let mut known = None;
     for function in found {
