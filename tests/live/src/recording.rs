@@ -148,18 +148,11 @@ impl Recording {
     /// The connections that moved anything and for which `wanted` holds. They kept the promises.
     #[track_caller]
     pub fn where_conn(&self, wanted: impl Fn(&Conn) -> bool) -> Vec<&Conn> {
-        let used = |conn: &&Conn| conn.read.end + conn.write.end > 0 && wanted(conn);
-        let found: Vec<&Conn> = self.conns.values().filter(used).collect();
-        for conn in &found {
-            assert!(
-                conn.faults.is_empty(),
-                "conn {} of pid {}: {:?}",
-                conn.id,
-                conn.pid,
-                conn.faults
-            );
-        }
-        found
+        let found = self.conns.values().filter(|conn| wanted(conn)).inspect(|conn| {
+            let Conn { id, pid, faults, .. } = conn;
+            assert!(faults.is_empty(), "conn {id} of pid {pid}: {faults:?}");
+        });
+        found.filter(|conn| conn.read.end + conn.write.end > 0).collect()
     }
 
     /// Every connection, used or not.
@@ -332,7 +325,7 @@ mod tests {
     #[should_panic(expected = "at 3, not at 2")]
     fn a_hole_is_a_fault() {
         let lines = [0, 3].map(|pos| piece(1, pos, r#""len":2,"data":"YWI=""#));
-        recording(&lines, 4, 0).of_pid(7);
+        recording(&lines, 2, 0).of_pid(7);
     }
 
     #[test]
@@ -344,7 +337,7 @@ mod tests {
     #[test]
     #[should_panic(expected = "says 3 bytes and holds 2")]
     fn a_length_must_be_true() {
-        recording(&[piece(1, 0, r#""len":3,"data":"YWI=""#)], 0, 0);
+        recording(&[piece(1, 0, r#""len":3,"data":"YWI=""#)], 0, 0).of_pid(7);
     }
 
     #[test]
