@@ -60,6 +60,7 @@ pub struct Function<T> {
 pub(crate) struct Image<'a> {
     file: &'a File,
     len: u64,
+    entry: u64,
     code: Vec<Segment>,
     sections: Vec<SectionHeader64<NativeEndian>>,
 }
@@ -76,7 +77,7 @@ impl<'a> Image<'a> {
     /// Reads the headers.
     pub(crate) fn open(file: &'a File) -> Result<Self, ElfError> {
         let len = file.metadata()?.len();
-        let mut image = Self { file, len, code: Vec::new(), sections: Vec::new() };
+        let mut image = Self { file, len, entry: 0, code: Vec::new(), sections: Vec::new() };
         if len == 0 {
             return Err(ElfError::Empty);
         }
@@ -92,6 +93,7 @@ impl<'a> Image<'a> {
         if machine != MACHINE {
             return Err(ElfError::Machine(machine.0));
         }
+        image.entry = header.e_entry.get(NativeEndian);
         let segments: Vec<ProgramHeader64<NativeEndian>> = image.table(
             header.e_phoff.get(NativeEndian),
             u64::from(header.e_phnum.get(NativeEndian)),
@@ -146,6 +148,11 @@ impl<'a> Image<'a> {
             }
         }
         Ok(found.into_iter().map(|(_, function)| function).collect())
+    }
+
+    /// Where a program's code begins, in its own address space.
+    pub(crate) fn entry(&self) -> u64 {
+        self.entry
     }
 
     /// Where in the file the code at an address stands.

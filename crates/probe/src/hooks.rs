@@ -8,16 +8,17 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io;
 use std::os::fd::BorrowedFd;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::path::Path;
+use std::sync::Arc;
 
 use crate::attach::{Numbered, Probes};
 use crate::books::Books;
-use crate::elf::{ElfError, Image};
+use crate::elf::{ElfError, Function};
+use crate::examine::{Found, Look, examine, look};
 use crate::load::{Kernel, LoadError};
 use crate::maps::{self, FileKey, Mapping};
 use crate::names::Names;
-use crate::target::{self, KNOWN};
+use crate::target;
 use crate::watch::{Change, Watch};
 
 /// Something to be told to the user.
@@ -90,23 +91,11 @@ pub enum HandError {
     },
 }
 
-/// One process's use of a TLS library.
-#[derive(Debug, Clone)]
-pub struct Use {
-    /// The process.
-    pub pid: u32,
-    /// The file that carries the library.
-    pub path: String,
-    /// `None` if it is hooked, else why not.
-    pub reason: Option<String>,
-}
-
 /// What was decided about a file.
 #[derive(Debug)]
 enum Verdict {
     Hooked(Probes),
-    Passed(String),
-    NoTls,
+    LeftAlone,
 }
 
 /// All hooks of a run. Dropping it takes every probe away.
@@ -164,19 +153,15 @@ impl Hooks {
     }
 
     /// Looks at every mapping of every wanted process.
-    pub fn scan(&mut self, mut tell: impl FnMut(Report)) -> Vec<Use> {
-        let mut uses = Vec::new();
+    pub fn scan(&mut self, mut tell: impl FnMut(Report)) {
         let pids = &self.kernel.settings.pids;
         let pids = if pids.is_empty() { maps::processes() } else { pids.clone() };
         for pid in pids {
             // A process that ended meanwhile has nothing to show.
             for mapping in maps::of_process(pid).unwrap_or_default() {
                 self.consider(pid, &mapping, &mut tell);
-                uses.extend(self.use_of(pid, &mapping));
             }
         }
-        uses.dedup_by(|a, b| a.pid == b.pid && a.path == b.path);
-        uses
     }
 
     /// Follows new mappings until `stop` is readable.
@@ -200,7 +185,7 @@ impl Hooks {
     pub fn detach(&mut self) {
         let probes = self.files.drain().filter_map(|(_, verdict)| match verdict {
             Verdict::Hooked(probes) => Some(probes),
-            Verdict::Passed(_) | Verdict::NoTls => None,
+            Verdict::LeftAlone => None,
         });
         Probes::remove(probes.collect());
     }
@@ -243,16 +228,13 @@ impl Hooks {
         };
         let path = mapping.path.trim_end_matches(" (deleted)").to_owned();
         let passed = |reason: String, tell: &mut dyn FnMut(Report)| {
-            tell(Report::Passed(Passed { path: path.clone(), pid, reason: reason.clone() }));
-            Some(Verdict::Passed(reason))
+            tell(Report::Passed(Passed { path: path.clone(), pid, reason }));
+            Some(Verdict::LeftAlone)
         };
-        match examine(&file) {
-            Ok(Found::Nothing) => Some(Verdict::NoTls),
-            Ok(Found::Known(name)) => passed(format!("{name} is not supported yet"), tell),
-            // Only a file that goes by a library's name is worth a word if it can't be read.
-            Err(error) if looks_like_tls(&path) => passed(error.to_string(), tell),
-            Err(_) => Some(Verdict::NoTls),
-            Ok(Found::Target(functions)) => {
+        match look(&file, &path) {
+            Look::NoTls => Some(Verdict::LeftAlone),
+            Look::Passed(reason) => passed(reason, tell),
+            Look::Target(functions) => {
                 let probes = self.hook(&file, &path, &functions, narrow);
                 if probes.is_empty() {
                     let why = probes.failed.into_iter().next().map(|(_, why)| why);
@@ -269,21 +251,11 @@ impl Hooks {
         &self,
         file: &File,
         path: &str,
-        functions: &[crate::elf::Function<Numbered>],
+        functions: &[Function<Numbered>],
         pid: Option<u32>,
     ) -> Probes {
         let id = self.names.add_file(path);
         self.kernel.attach(file, id, functions, pid)
-    }
-
-    fn use_of(&self, pid: u32, mapping: &Mapping) -> Option<Use> {
-        let narrow = (!self.kernel.settings.pids.is_empty()).then_some(pid);
-        let reason = match self.files.get(&(mapping.file, narrow))? {
-            Verdict::Hooked(_) => None,
-            Verdict::Passed(reason) => Some(reason.clone()),
-            Verdict::NoTls => return None,
-        };
-        Some(Use { pid, path: mapping.path.clone(), reason })
     }
 
     /// The processes for which a file is hooked: each wanted one, or all at once.
@@ -291,56 +263,6 @@ impl Hooks {
         let pids = &self.kernel.settings.pids;
         if pids.is_empty() { vec![None] } else { pids.iter().copied().map(Some).collect() }
     }
-}
-
-/// What a file carries.
-enum Found {
-    Target(Vec<crate::elf::Function<Numbered>>),
-    Known(&'static str),
-    Nothing,
-}
-
-#[derive(Clone, Copy)]
-enum Wanted {
-    Row(Numbered),
-    Known(&'static str),
-}
-
-static WANTED: OnceLock<HashMap<&'static [u8], Wanted>> = OnceLock::new();
-
-/// Every symbol that means something, for one look at each symbol of a file.
-fn wanted() -> HashMap<&'static [u8], Wanted> {
-    let known = KNOWN.iter().map(|known| (known.symbol.as_bytes(), Wanted::Known(known.name)));
-    let rows =
-        target::rows().map(|(number, _, row)| (row.symbol.as_bytes(), Wanted::Row((number, row))));
-    known.chain(rows).collect()
-}
-
-fn examine(file: &File) -> Result<Found, ElfError> {
-    let image = Image::open(file)?;
-    let wanted = WANTED.get_or_init(wanted);
-    let found = image.functions(|name| wanted.get(name).copied())?;
-    let mut functions: Vec<crate::elf::Function<Numbered>> = Vec::new();
-    let mut known = None;
-    for function in found {
-        match function.what {
-            Wanted::Known(name) => known = Some(name),
-            // Two rows at one instruction would count its calls twice.
-            Wanted::Row(what) if functions.iter().all(|f| f.offset != function.offset) => {
-                functions.push(crate::elf::Function {
-                    what,
-                    offset: function.offset,
-                    address: function.address,
-                });
-            }
-            Wanted::Row(_) => {}
-        }
-    }
-    // The end of connections alone is nothing to look at.
-    if functions.iter().any(|function| function.what.1.returns()) {
-        return Ok(Found::Target(functions));
-    }
-    Ok(known.map_or(Found::Nothing, Found::Known))
 }
 
 /// The mapping may have been split or moved since it was told: look for the file once more.
@@ -351,12 +273,6 @@ fn reopen(pid: u32, mapping: &Mapping) -> io::Result<File> {
 
 fn report(path: String, pid: Option<u32>, probes: &Probes) -> Hooked {
     Hooked { path, pid, functions: probes.hooked.clone(), failed: probes.failed.clone() }
-}
-
-fn looks_like_tls(path: &str) -> bool {
-    let name = PathBuf::from(path);
-    let name = name.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    ["libssl", "libgnutls", "libnss3", "libboringssl"].iter().any(|known| name.starts_with(known))
 }
 
 fn is_dir() -> io::Error {

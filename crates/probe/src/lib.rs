@@ -7,6 +7,7 @@
 mod attach;
 mod books;
 mod elf;
+mod examine;
 mod features;
 mod hooks;
 mod load;
@@ -15,19 +16,23 @@ mod memory;
 mod names;
 mod rights;
 mod ring;
+mod survey;
 pub mod target;
+mod trial;
 mod watch;
 
 pub use abi::Counter;
 pub use books::{Books, Counters};
 pub use elf::ElfError;
 pub use features::Features;
-pub use hooks::{HandError, Hooked, Hooks, Passed, Report, Use};
+pub use hooks::{HandError, Hooked, Hooks, Passed, Report};
 pub use load::{Cgroup, Kernel, LoadError, Settings};
 pub use maps::{comm, exe};
 pub use names::Names;
 pub use rights::{Lockdown, Rights};
 pub use ring::{Ring, RingError, Woken};
+pub use survey::{Carrier, Survey};
+pub use trial::TrialError;
 pub use watch::{Watch, WatchError};
 
 /// Rings that one run can have, at most.
