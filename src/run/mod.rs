@@ -11,7 +11,7 @@ use std::thread::{self, JoinHandle};
 use probe::{Features, Hooks, Kernel, Names, Report, Rights, Watch, comm};
 use sink::Summary;
 use stream::Totals;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::config::Config;
 use crate::exit::Failure;
@@ -149,7 +149,12 @@ fn tell(report: Report) {
                 || "named by --libssl".to_owned(),
                 |pid| format!("first seen in {}[{pid}]", comm(pid)),
             );
-            info!("hooked {}: {} ({user})", hooked.path, hooked.functions.join(" "));
+            let symbols: Vec<_> =
+                hooked.functions.iter().flat_map(|f| &f.symbols).copied().collect();
+            info!("hooked {}: {} ({user})", hooked.path, symbols.join(" "));
+            for function in &hooked.functions {
+                debug!("{}: {function}", hooked.path);
+            }
             for (symbol, reason) in hooked.failed {
                 warn!("not hooked: {symbol} in {}: {reason}", hooked.path);
             }

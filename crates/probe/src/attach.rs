@@ -5,35 +5,32 @@ use std::os::fd::AsRawFd;
 
 use libbpf_rs::{Link, Object, ProgramMut, UprobeMultiOpts, UprobeOpts};
 
-use crate::elf::Function;
 use crate::load::{Kernel, LoadError, multi};
+use crate::plan::{Placement, Probed};
 use crate::target::{Op, Row};
-
-/// A row and its number.
-pub(crate) type Numbered = (u16, &'static Row);
 
 /// Links that one thread removes in a row, when many are.
 const REMOVED_BY_ONE: usize = 1;
 
 /// The probes of one file. Dropping it takes them away.
 #[derive(Debug, Default)]
-pub struct Probes {
+pub(crate) struct Probes {
     links: Vec<Link>,
     /// Programs that exist for one function alone.
     _objects: Vec<Object>,
-    /// Symbols whose probes stand.
-    pub hooked: Vec<&'static str>,
+    /// Functions whose probes stand.
+    pub hooked: Vec<Probed>,
     /// Symbols that were there and could not be probed, and why.
     pub failed: Vec<(&'static str, String)>,
 }
 
 impl Kernel {
-    /// Probes `functions` of `file`, which records will call `id`, in process `pid` or in all.
-    pub fn attach(
+    /// Places probes in `file`, which records will call `id`, for process `pid` or for all.
+    pub(crate) fn attach(
         &self,
         file: &File,
         id: u32,
-        functions: &[Function<Numbered>],
+        placements: &[Placement],
         pid: Option<u32>,
     ) -> Probes {
         // The file that was examined, whatever its path names by now.
@@ -41,66 +38,66 @@ impl Kernel {
         let site = Site { path: &path, id, pid: pid.map_or(-1, |pid| pid as i32) };
         let mut probes = Probes::default();
         if !self.features.cookies {
-            for function in functions {
-                let one = self.attach_fixed(&site, function);
-                probes.settle(function, one);
+            for placement in placements {
+                let one = self.attach_fixed(&site, placement);
+                probes.settle(placement, one);
             }
             return probes;
         }
         if multi(&self.settings, &self.features) {
-            self.attach_many(&site, functions, &mut probes);
+            self.attach_many(&site, placements, &mut probes);
             return probes;
         }
-        for function in functions {
-            let links = placements(function.what.1).iter().map(|(program, returns)| {
+        for placement in placements {
+            let links = programs(placement.row.1).iter().map(|(program, returns)| {
                 self.program(program)?.attach_uprobe_with_opts(
                     site.pid,
                     site.path,
-                    function.offset as usize,
+                    placement.offset as usize,
                     UprobeOpts {
-                        cookie: site.cookie(function),
+                        cookie: site.cookie(placement),
                         retprobe: *returns,
                         ..UprobeOpts::default()
                     },
                 )
             });
             let links: libbpf_rs::Result<Vec<_>> = links.collect();
-            probes.settle(function, links.map_err(|error| error.to_string()));
+            probes.settle(placement, links.map_err(|error| error.to_string()));
         }
         probes
     }
 
-    /// One link for all functions of a kind; if the kernel refuses it, one link per function, to
+    /// One link for all probes of a kind; if the kernel refuses it, one link per probe, to
     /// learn which it does not like.
-    fn attach_many(&self, site: &Site<'_>, functions: &[Function<Numbered>], probes: &mut Probes) {
-        let whole = self.attach_multi(site, functions);
+    fn attach_many(&self, site: &Site<'_>, placements: &[Placement], probes: &mut Probes) {
+        let whole = self.attach_multi(site, placements);
         if let Ok(links) = whole {
             probes.links.extend(links);
-            probes.hooked.extend(functions.iter().map(|function| function.what.1.symbol));
+            probes.hooked.extend(placements.iter().map(Placement::probed));
             return;
         }
-        for function in functions {
-            let links = self.attach_multi(site, std::slice::from_ref(function));
-            probes.settle(function, links.map_err(|error| error.to_string()));
+        for placement in placements {
+            let links = self.attach_multi(site, std::slice::from_ref(placement));
+            probes.settle(placement, links.map_err(|error| error.to_string()));
         }
     }
 
     fn attach_multi(
         &self,
         site: &Site<'_>,
-        functions: &[Function<Numbered>],
+        placements: &[Placement],
     ) -> libbpf_rs::Result<Vec<Link>> {
         let mut links = Vec::new();
         // Entries before returns: a return without its entry would count bytes that nobody owns.
         for kind in [("buf_entry", false), ("buf_return", true), ("conn_end", false)] {
             let chosen: Vec<_> =
-                functions.iter().filter(|f| placements(f.what.1).contains(&kind)).collect();
+                placements.iter().filter(|one| programs(one.row.1).contains(&kind)).collect();
             if chosen.is_empty() {
                 continue;
             }
             let options = UprobeMultiOpts {
-                offsets: chosen.iter().map(|function| function.offset as usize).collect(),
-                cookies: chosen.iter().map(|function| site.cookie(function)).collect(),
+                offsets: chosen.iter().map(|placement| placement.offset as usize).collect(),
+                cookies: chosen.iter().map(|placement| site.cookie(placement)).collect(),
                 retprobe: kind.1,
                 ..UprobeMultiOpts::default()
             };
@@ -114,15 +111,15 @@ impl Kernel {
     fn attach_fixed(
         &self,
         site: &Site<'_>,
-        function: &Function<Numbered>,
+        placement: &Placement,
     ) -> Result<(Vec<Link>, Object), String> {
         let object = self
-            .load_fixed(function.what.0, site.id)
+            .load_fixed(placement.row.0, site.id)
             .map_err(|error: LoadError| error.to_string())?;
         let mut links = Vec::new();
-        for (name, returns) in placements(function.what.1) {
+        for (name, returns) in programs(placement.row.1) {
             let program = find(&object, name).map_err(|error| error.to_string())?;
-            let offset = function.offset as usize;
+            let offset = placement.offset as usize;
             let link = program.attach_uprobe(*returns, site.pid, site.path, offset);
             links.push(link.map_err(|error| error.to_string())?);
         }
@@ -135,20 +132,15 @@ impl Kernel {
 }
 
 impl Probes {
-    fn settle<T: Into<Placed>>(
-        &mut self,
-        function: &Function<Numbered>,
-        placed: Result<T, String>,
-    ) {
-        let symbol = function.what.1.symbol;
+    fn settle<T: Into<Placed>>(&mut self, placement: &Placement, placed: Result<T, String>) {
         match placed {
             Ok(placed) => {
                 let Placed { links, object } = placed.into();
                 self.links.extend(links);
                 self._objects.extend(object);
-                self.hooked.push(symbol);
+                self.hooked.push(placement.probed());
             }
-            Err(reason) => self.failed.push((symbol, reason)),
+            Err(reason) => self.failed.push((placement.row.1.symbol, reason)),
         }
     }
 
@@ -165,7 +157,7 @@ impl Probes {
     }
 
     /// Whether nothing stands.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.links.is_empty()
     }
 }
@@ -195,13 +187,13 @@ struct Site<'a> {
 
 impl Site<'_> {
     /// What the probe tells its program: which file it stands in and which row it is.
-    fn cookie(&self, function: &Function<Numbered>) -> u64 {
-        u64::from(self.id) << 16 | u64::from(function.what.0)
+    fn cookie(&self, placement: &Placement) -> u64 {
+        u64::from(self.id) << 16 | u64::from(placement.row.0)
     }
 }
 
 /// The programs that a row needs, and whether each stands on the return side.
-fn placements(row: &Row) -> &'static [(&'static str, bool)] {
+fn programs(row: &Row) -> &'static [(&'static str, bool)] {
     match row.op {
         Op::Call { .. } => &[("buf_entry", false), ("buf_return", true)],
         Op::End(_) | Op::Reset(_) => &[("conn_end", false)],

@@ -7,14 +7,14 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::OnceLock;
 
-use crate::attach::Numbered;
 use crate::elf::{ElfError, Function, Image};
+use crate::plan::{Numbered, Placement, plan};
 use crate::target::{self, KNOWN};
 
 /// What a file carries.
 pub(crate) enum Found {
-    /// Functions that can be probed.
-    Target(Vec<Function<Numbered>>),
+    /// Probes that can be placed.
+    Target(Vec<Placement>),
     /// A library that can't.
     Known(&'static str),
     /// No TLS that anything here knows.
@@ -23,8 +23,8 @@ pub(crate) enum Found {
 
 /// What is to be done about a file that was found in some process.
 pub(crate) enum Look {
-    /// Probe these functions.
-    Target(Vec<Function<Numbered>>),
+    /// Place these probes.
+    Target(Vec<Placement>),
     /// Say why it is not probed.
     Passed(String),
     /// Nothing.
@@ -34,7 +34,7 @@ pub(crate) enum Look {
 /// Judges a file that goes by this name where it was found.
 pub(crate) fn look(file: &File, path: &str) -> Look {
     match examine(file) {
-        Ok(Found::Target(functions)) => Look::Target(functions),
+        Ok(Found::Target(placements)) => Look::Target(placements),
         Ok(Found::Known(name)) => Look::Passed(format!("{name} is not supported yet")),
         Ok(Found::Nothing) => Look::NoTls,
         // Only a file that goes by a library's name is worth a word if it can't be read.
@@ -60,8 +60,9 @@ static WANTED: OnceLock<HashMap<&'static [u8], Wanted>> = OnceLock::new();
 /// Every symbol that means something, for one look at each symbol of a file.
 fn wanted() -> HashMap<&'static [u8], Wanted> {
     let known = KNOWN.iter().map(|known| (known.symbol.as_bytes(), Wanted::Known(known.name)));
-    let rows =
-        target::rows().map(|(number, _, row)| (row.symbol.as_bytes(), Wanted::Row((number, row))));
+    let rows = target::rows()
+        .filter(|(_, _, row)| row.behind.is_empty())
+        .map(|(number, _, row)| (row.symbol.as_bytes(), Wanted::Row((number, row))));
     known.chain(rows).collect()
 }
 
@@ -88,7 +89,7 @@ pub(crate) fn examine(file: &File) -> Result<Found, ElfError> {
     }
     // The end of connections alone is nothing to look at.
     if functions.iter().any(|function| function.what.1.returns()) {
-        return Ok(Found::Target(functions));
+        return Ok(Found::Target(plan(&image, &functions)));
     }
     Ok(known.map_or(Found::Nothing, Found::Known))
 }

@@ -11,13 +11,14 @@ use std::os::fd::BorrowedFd;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::attach::{Numbered, Probes};
+use crate::attach::Probes;
 use crate::books::Books;
-use crate::elf::{ElfError, Function};
+use crate::elf::ElfError;
 use crate::examine::{Found, Look, examine, look};
 use crate::load::{Kernel, LoadError};
 use crate::maps::{self, FileKey, Mapping};
 use crate::names::Names;
+use crate::plan::{Placement, Probed};
 use crate::target;
 use crate::watch::{Change, Watch};
 
@@ -38,7 +39,7 @@ pub struct Hooked {
     /// The process in which it was found first; `None` if it was named by hand.
     pub pid: Option<u32>,
     /// Functions that are probed.
-    pub functions: Vec<&'static str>,
+    pub functions: Vec<Probed>,
     /// Functions that are there and could not be probed, and why.
     pub failed: Vec<(&'static str, String)>,
 }
@@ -123,7 +124,7 @@ impl Hooks {
             .and_then(|file| if file.metadata()?.is_dir() { Err(is_dir()) } else { Ok(file) })
             .map_err(|source| HandError::Open { path: name(), source })?;
         let found = examine(&file).map_err(|source| HandError::Elf { path: name(), source })?;
-        let Found::Target(functions) = found else {
+        let Found::Target(placements) = found else {
             let wanted = target::rows().take(2).map(|(_, _, row)| row.symbol).collect();
             return Err(HandError::NoFunctions { path: name(), wanted });
         };
@@ -133,7 +134,7 @@ impl Hooks {
             .ok_or_else(|| HandError::Open { path: name(), source: io::ErrorKind::Other.into() })?;
         let mut hooked = None;
         for pid in self.narrowed() {
-            let probes = self.hook(&file, &name(), &functions, pid);
+            let probes = self.hook(&file, &name(), &placements, pid);
             if probes.is_empty() {
                 let reason = probes.failed.into_iter().next().map(|(_, why)| why);
                 return Err(HandError::Refused {
@@ -234,8 +235,8 @@ impl Hooks {
         match look(&file, &path) {
             Look::NoTls => Some(Verdict::LeftAlone),
             Look::Passed(reason) => passed(reason, tell),
-            Look::Target(functions) => {
-                let probes = self.hook(&file, &path, &functions, narrow);
+            Look::Target(placements) => {
+                let probes = self.hook(&file, &path, &placements, narrow);
                 if probes.is_empty() {
                     let why = probes.failed.into_iter().next().map(|(_, why)| why);
                     return passed(why.unwrap_or_default(), tell);
@@ -247,15 +248,9 @@ impl Hooks {
         }
     }
 
-    fn hook(
-        &self,
-        file: &File,
-        path: &str,
-        functions: &[Function<Numbered>],
-        pid: Option<u32>,
-    ) -> Probes {
+    fn hook(&self, file: &File, path: &str, placements: &[Placement], pid: Option<u32>) -> Probes {
         let id = self.names.add_file(path);
-        self.kernel.attach(file, id, functions, pid)
+        self.kernel.attach(file, id, placements, pid)
     }
 
     /// The processes for which a file is hooked: each wanted one, or all at once.

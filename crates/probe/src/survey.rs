@@ -11,6 +11,7 @@ use rustix::fs::{FileType, Mode, OFlags};
 
 use crate::examine::{Look, look, looks_like_tls};
 use crate::maps::{self, FileKey, Mapping};
+use crate::plan::{Placement, Probed};
 
 /// What all processes map, as far as it may be seen.
 #[derive(Debug, Default)]
@@ -33,7 +34,7 @@ pub struct Carrier {
     /// The processes that map it.
     pub pids: Vec<u32>,
     /// The functions that would be probed, or why none would.
-    pub functions: Result<Vec<&'static str>, String>,
+    pub functions: Result<Vec<Probed>, String>,
 }
 
 impl Survey {
@@ -65,9 +66,7 @@ impl Survey {
         let Seen { path, pids, found } = seen;
         let functions = match found {
             Ok(Look::NoTls) => return,
-            Ok(Look::Target(functions)) => {
-                Ok(functions.iter().map(|function| function.what.1.symbol).collect())
-            }
+            Ok(Look::Target(placements)) => Ok(placements.iter().map(Placement::probed).collect()),
             Ok(Look::Passed(reason)) => Err(reason),
             // Everyone who had it is gone.
             Err(error) if error.kind() != ErrorKind::PermissionDenied => return,

@@ -4,9 +4,9 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd};
 
-use crate::attach::Numbered;
-use crate::elf::{Function, Image};
+use crate::elf::Image;
 use crate::load::Kernel;
+use crate::plan::Placement;
 use crate::target;
 
 /// Why no probe can be placed.
@@ -42,9 +42,9 @@ impl Kernel {
         let offset = image.offset_of(address).ok_or_else(|| own("no entry point".to_owned()))?;
         let row = target::rows().find(|(_, _, row)| row.returns());
         let (number, _, row) = row.ok_or_else(|| own("no function is known".to_owned()))?;
-        let what: Numbered = (number, row);
-        let function = Function { what, offset, address };
-        let probes = self.attach(&file, 0, &[function], Some(std::process::id()));
+        let placement =
+            Placement { row: (number, row), offset, serves: Vec::new(), site: String::new() };
+        let probes = self.attach(&file, 0, &[placement], Some(std::process::id()));
         match probes.failed.first() {
             Some((_, reason)) => Err(TrialError::Refused(reason.clone())),
             None => Ok(()),

@@ -25,8 +25,11 @@ pub struct Target {
 /// One function.
 #[derive(Debug)]
 pub struct Row {
-    /// The symbol, as the library exports it.
+    /// The symbol, as the library exports it, or a name for people if it does not.
     pub symbol: &'static str,
+    /// Exported functions that only hand their calls to this one, which has no symbol of its own:
+    /// it is found through their code. Empty for an exported function.
+    pub behind: &'static [&'static str],
     /// What a call of it means.
     pub op: Op,
 }
@@ -90,6 +93,17 @@ impl Row {
                     out,
                     flags: no_buffer | if peek { abi::ROW_PEEK } else { 0 },
                 }
+            }
+        }
+    }
+
+    /// Arguments that a probe on entry reads, a bit each.
+    pub(crate) fn reads(&self) -> u8 {
+        match self.op {
+            Op::End(conn) | Op::Reset(conn) => 1 << conn,
+            Op::Call { conn, buf, num, len, .. } => {
+                let out = if let Len::Out(out) = len { 1 << out } else { 0 };
+                1 << conn | buf.map_or(0, |buf| 1 << buf) | 1 << num | out
             }
         }
     }

@@ -5,6 +5,8 @@
 //! checked against the file before it is used, and a symbol counts only where the file maps code.
 #![forbid(unsafe_code)]
 
+mod code;
+
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -12,6 +14,8 @@ use std::os::unix::fs::FileExt;
 use object::elf::{self, FileHeader64, ProgramHeader64, SectionHeader64, Sym64};
 use object::pod::{self, Pod};
 use object::{NativeEndian, U32};
+
+pub(crate) use code::FileCode;
 
 /// Bytes of one symbol or string table, at most; a larger one is not read.
 const TABLE_MAX: u64 = 128 << 20;
@@ -46,7 +50,7 @@ pub enum ElfError {
 
 /// A function that the file defines.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Function<T> {
+pub(crate) struct Function<T> {
     /// What the caller asked for under this name.
     pub what: T,
     /// Where its code begins, as an offset into the file: how uprobes are placed.
@@ -62,6 +66,8 @@ pub(crate) struct Image<'a> {
     len: u64,
     entry: u64,
     code: Vec<Segment>,
+    /// Where `.eh_frame_hdr` stands, if the program headers name it.
+    unwind: Option<Segment>,
     sections: Vec<SectionHeader64<NativeEndian>>,
 }
 
@@ -77,7 +83,8 @@ impl<'a> Image<'a> {
     /// Reads the headers.
     pub(crate) fn open(file: &'a File) -> Result<Self, ElfError> {
         let len = file.metadata()?.len();
-        let mut image = Self { file, len, entry: 0, code: Vec::new(), sections: Vec::new() };
+        let mut image =
+            Self { file, len, entry: 0, code: Vec::new(), unwind: None, sections: Vec::new() };
         if len == 0 {
             return Err(ElfError::Empty);
         }
@@ -99,7 +106,9 @@ impl<'a> Image<'a> {
             u64::from(header.e_phnum.get(NativeEndian)),
             "program headers",
         )?;
-        image.code = segments.iter().filter_map(|segment| code_segment(segment, len)).collect();
+        image.code = segments.iter().filter(|s| is_code(s)).filter_map(|s| whole(s, len)).collect();
+        let unwind = |s: &&ProgramHeader64<_>| s.p_type.get(NativeEndian) == elf::PT_GNU_EH_FRAME;
+        image.unwind = segments.iter().find(unwind).and_then(|segment| whole(segment, len));
         // Without a section table (a stripped one is legal) there are no symbols to be found.
         image.sections = image
             .table(
@@ -123,15 +132,7 @@ impl<'a> Image<'a> {
             if !found.is_empty() {
                 break;
             }
-            let Some(table) = self.sections.iter().find(|s| s.sh_type.get(NativeEndian) == kind)
-            else {
-                continue;
-            };
-            let Some(strings) = self.sections.get(table.sh_link.get(NativeEndian) as usize) else {
-                return Err(ElfError::Truncated("string table"));
-            };
-            let symbols = self.section(table, "symbol table")?;
-            let strings = self.section(strings, "string table")?;
+            let Some((symbols, strings)) = self.symbols(kind)? else { continue };
             for symbol in pods::<Sym64<NativeEndian>>(&symbols) {
                 let defined = symbol.st_shndx.get(NativeEndian) != elf::SHN_UNDEF;
                 let function = matches!(symbol.st_type(), elf::STT_FUNC | elf::STT_GNU_IFUNC);
@@ -161,6 +162,24 @@ impl<'a> Image<'a> {
             let inside = address.checked_sub(segment.address)?;
             (inside < segment.size).then(|| segment.offset + inside)
         })
+    }
+
+    /// A symbol table and its names.
+    fn symbols(&self, kind: elf::SectionType) -> Result<Option<(Vec<u8>, Vec<u8>)>, ElfError> {
+        let Some(table) = self.sections.iter().find(|s| s.sh_type.get(NativeEndian) == kind) else {
+            return Ok(None);
+        };
+        let strings = self.sections.get(table.sh_link.get(NativeEndian) as usize);
+        let strings = strings.ok_or(ElfError::Truncated("string table"))?;
+        let symbols = self.section(table, "symbol table")?;
+        Ok(Some((symbols, self.section(strings, "string table")?)))
+    }
+
+    /// `.eh_frame_hdr` and its address.
+    fn unwind_header(&self) -> Option<(Vec<u8>, u64)> {
+        let segment = self.unwind?;
+        let bytes = self.read(segment.offset, segment.size, "unwind header").ok()?;
+        Some((bytes, segment.address))
     }
 
     fn section(
@@ -212,12 +231,13 @@ const MACHINE: elf::Machine = elf::EM_X86_64;
 #[cfg(target_arch = "aarch64")]
 const MACHINE: elf::Machine = elf::EM_AARCH64;
 
-/// A segment that holds code, if the file really has all of it.
-fn code_segment(header: &ProgramHeader64<NativeEndian>, len: u64) -> Option<Segment> {
+fn is_code(header: &ProgramHeader64<NativeEndian>) -> bool {
     let executable = header.p_flags.get(NativeEndian).0 & elf::PF_X.0 != 0;
-    if header.p_type.get(NativeEndian) != elf::PT_LOAD || !executable {
-        return None;
-    }
+    header.p_type.get(NativeEndian) == elf::PT_LOAD && executable
+}
+
+/// A segment, if the file really has all of it.
+fn whole(header: &ProgramHeader64<NativeEndian>, len: u64) -> Option<Segment> {
     let segment = Segment {
         address: header.p_vaddr.get(NativeEndian),
         offset: header.p_offset.get(NativeEndian),
