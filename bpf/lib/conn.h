@@ -40,7 +40,7 @@ static __always_inline void conn_tell(struct abi_conn_state *conn, const struct 
         count(CNT_CTRL_LOST, 1);
         return;
     }
-    fill_head(&rec->head, REC_CONN);
+    fill_head(&rec->head, REC_CONN, call->time_ns);
     rec->head.start_ns = conn->start_ns;
     rec->head.conn = call->ptr;
     rec->head.born_ns = conn->born_ns;
@@ -73,7 +73,7 @@ static __always_inline void conn_close(const struct who *who, u64 ptr, u64 cooki
     if (ring) {
         rec = bpf_ringbuf_reserve(ring, sizeof(*rec), 0);
         if (rec) {
-            fill_head(&rec->head, REC_CLOSE);
+            fill_head(&rec->head, REC_CLOSE, bpf_ktime_get_boot_ns());
             rec->head.start_ns = conn->start_ns;
             rec->head.conn = ptr;
             rec->head.born_ns = conn->born_ns;

@@ -13,11 +13,11 @@ static __always_inline u32 shard_of(u64 ptr, u32 tgid) {
     return (u32)(mixed >> 40) % (config.shards ?: 1);
 }
 
-static __always_inline void fill_head(struct abi_head *head, u8 kind) {
+static __always_inline void fill_head(struct abi_head *head, u8 kind, u64 time_ns) {
     u64 ids = bpf_get_current_pid_tgid();
 
     __builtin_memset(head, 0, sizeof(*head));
-    head->time_ns = bpf_ktime_get_boot_ns();
+    head->time_ns = time_ns;
     head->tgid = ids >> 32;
     head->tid = (u32)ids;
     head->uid = (u32)bpf_get_current_uid_gid();
@@ -72,7 +72,7 @@ static __always_inline void tell_all(u8 kind, u64 start_ns) {
             count(CNT_CTRL_LOST, 1);
             continue;
         }
-        fill_head(head, kind);
+        fill_head(head, kind, bpf_ktime_get_boot_ns());
         head->start_ns = start_ns;
         bpf_ringbuf_submit(head, BPF_RB_NO_WAKEUP);
         count(CNT_RECORDS, 1);

@@ -13,16 +13,28 @@
 #define S_IFMT 0170000
 #define S_IFSOCK 0140000
 
+/*
+ * How many threads are watched. Never too small, so that 0 lets every socket call of the machine
+ * pass at once; too large, after a thread was killed in a call, only costs it a failed lookup.
+ */
+u64 watching;
+
 static __always_inline void watch_begin(u64 thread) {
     struct watch empty = {};
 
-    bpf_map_update_elem(&watches, &thread, &empty, BPF_ANY);
+    __sync_fetch_and_add(&watching, 1);
+    if (!bpf_map_update_elem(&watches, &thread, &empty, BPF_NOEXIST))
+        return;
+    __sync_fetch_and_add(&watching, -1);
+    /* Left over from a call that never returned, or the call around this one's. */
+    bpf_map_update_elem(&watches, &thread, &empty, BPF_EXIST);
 }
 
-/* Called for every socket call of the machine: the common way out is one failed lookup. */
 static __always_inline struct watch *watch_of_thread(void) {
     u64 thread = bpf_get_current_pid_tgid();
 
+    if (!*(volatile u64 *)&watching)
+        return NULL;
     return bpf_map_lookup_elem(&watches, &thread);
 }
 
@@ -68,7 +80,8 @@ static __always_inline void watch_end(u64 thread, struct abi_conn_state *conn) {
         conn->family = watch->family;
         conn->source = ADDR_CALL_SOCKET;
     }
-    bpf_map_delete_elem(&watches, &thread);
+    if (!bpf_map_delete_elem(&watches, &thread))
+        __sync_fetch_and_add(&watching, -1);
 }
 
 /* The socket behind a descriptor of the current task, or NULL. */

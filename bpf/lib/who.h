@@ -13,11 +13,19 @@ struct who {
 };
 
 static __always_inline struct who whoami(void) {
-    struct task_struct *task = (void *)bpf_get_current_task();
-    struct task_struct *leader = BPF_CORE_READ(task, group_leader);
     u64 id = bpf_get_current_pid_tgid();
     struct who who = {.tgid = id >> 32, .tid = (u32)id};
+    struct task_struct *task, *leader;
 
+    /* Since 5.11 the task can be read like our own memory, without a helper call per field. */
+    if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_current_task_btf)) {
+        leader = ((struct task_struct *)bpf_get_current_task_btf())->group_leader;
+        who.start_ns = leader->start_boottime;
+        who.exec_id = leader->self_exec_id;
+        return who;
+    }
+    task = (void *)bpf_get_current_task();
+    leader = BPF_CORE_READ(task, group_leader);
     who.start_ns = BPF_CORE_READ(leader, start_boottime);
     who.exec_id = BPF_CORE_READ(leader, self_exec_id);
     return who;

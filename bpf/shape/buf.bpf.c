@@ -69,8 +69,7 @@ static __always_inline u64 moved_by(struct pt_regs *ctx, const struct abi_row *r
 static __always_inline void fill_data(struct abi_data *rec, const struct abi_call *call,
                                       const struct abi_conn_state *conn, const struct abi_row *row,
                                       u8 kind) {
-    fill_head(&rec->head, kind);
-    rec->head.time_ns = call->time_ns;
+    fill_head(&rec->head, kind, call->time_ns);
     rec->head.start_ns = conn->start_ns;
     rec->head.conn = call->ptr;
     rec->head.born_ns = call->born_ns;
@@ -226,7 +225,6 @@ static __always_inline void call_settle(struct pt_regs *ctx, struct abi_call *ca
     struct abi_call *outer;
     u8 dir = row->dir & 1;
 
-    call->time_ns = bpf_ktime_get_boot_ns();
     conn->active_sp[dir] = call->outer_sp;
     if (!call->outer_sp)
         conn->active_tid[dir] = 0;
@@ -240,7 +238,10 @@ static __always_inline void call_settle(struct pt_regs *ctx, struct abi_call *ca
         call->nested = call->moved;
     call->done = call->nested;
     call->pos = conn->pos[dir];
-    if (!call->moved || row->flags & ROW_PEEK)
+    if (!call->moved)
+        return;
+    call->time_ns = bpf_ktime_get_boot_ns();
+    if (row->flags & ROW_PEEK)
         return;
     count(CNT_CALLS, 1);
     count(CNT_MOVED, call->moved - call->nested);
@@ -282,22 +283,25 @@ static __always_inline int call_orphan(struct pt_regs *ctx, const struct abi_row
 }
 
 static __always_inline int call_end(struct pt_regs *ctx, const struct abi_row *row) {
-    struct who who = whoami();
-    struct abi_call_key key = {.sp = PT_REGS_SP(ctx) - RETURN_POPS, .tgid = who.tgid};
+    struct abi_call_key key = {.sp = PT_REGS_SP(ctx) - RETURN_POPS,
+                               .tgid = bpf_get_current_pid_tgid() >> 32};
     struct abi_call *call = bpf_map_lookup_elem(&calls, &key);
+    struct abi_conn_key conn_key = {.tgid = key.tgid};
     struct abi_conn_state *conn;
     u32 shard;
     void *ring;
 
     if (!call)
         return call_orphan(ctx, row);
-    conn = conn_find(&who, call->ptr);
+    /* The entry made sure that it is this program's connection; it is still the same one. */
+    conn_key.ptr = call->ptr;
+    conn = bpf_map_lookup_elem(&conns, &conn_key);
     if (!conn || conn->born_ns != call->born_ns)
         goto out;
     call_settle(ctx, call, conn, row);
     if (!call->moved)
         goto out;
-    shard = shard_of(call->ptr, who.tgid);
+    shard = shard_of(call->ptr, key.tgid);
     ring = ring_of(shard);
     if (!ring)
         goto out;

@@ -17,10 +17,10 @@ const DISCARD: u32 = 1 << 30;
 const HEADER: u64 = 8;
 
 /// How long a reader naps while records trickle in. Long enough to find a batch, short enough
-/// that a terminal looks live.
-const NAP: Duration = Duration::from_millis(2);
+/// that a terminal looks live; a ring that fills meanwhile ends the nap.
+const NAP: Duration = Duration::from_millis(10);
 /// Empty naps in a row before the reader sleeps.
-const NAPS: u32 = 8;
+const NAPS: u32 = 2;
 
 /// Why a ring can't be read.
 #[derive(Debug, thiserror::Error)]
