@@ -5,18 +5,18 @@ use crate::hex::DIGITS;
 /// Appends a payload for a terminal: text passes, everything that a terminal would act on or hide
 /// is written as `\x1b` or `\u{202e}`. Line ends stay, `\r\n` as `\n`.
 pub(crate) fn payload(out: &mut Vec<u8>, mut bytes: &[u8]) {
-    while !bytes.is_empty() {
-        let plain = plain_prefix(bytes);
-        out.extend_from_slice(&bytes[..plain]);
-        bytes = &bytes[plain..];
-        bytes = match bytes {
-            [] => return,
-            [b'\r', b'\n', ..] => &bytes[1..],
-            [byte, rest @ ..] if byte.is_ascii() => {
-                push_byte(out, *byte);
-                rest
+    while let [first, rest @ ..] = bytes {
+        bytes = if is_plain(*first) {
+            let (plain, rest) = bytes.split_at(plain_prefix(bytes));
+            out.extend_from_slice(plain);
+            rest
+        } else if first.is_ascii() {
+            if !bytes.starts_with(b"\r\n") {
+                push_byte(out, *first);
             }
-            _ => wide(out, bytes),
+            rest
+        } else {
+            wide(out, bytes)
         };
     }
 }
@@ -60,8 +60,8 @@ fn json_text(out: &mut Vec<u8>, text: &str) {
             b'\r' => out.extend_from_slice(b"\\r"),
             b'\t' => out.extend_from_slice(b"\\t"),
             _ => {
-                out.extend_from_slice(b"\\u00");
-                push_hex(out, byte);
+                let [high, low] = digits(byte);
+                out.extend_from_slice(&[b'\\', b'u', b'0', b'0', high, low]);
             }
         }
     }
@@ -92,19 +92,31 @@ fn is_plain(byte: u8) -> bool {
 fn wide<'b>(out: &mut Vec<u8>, bytes: &'b [u8]) -> &'b [u8] {
     let end = bytes.iter().position(u8::is_ascii).unwrap_or(bytes.len());
     let (run, rest) = bytes.split_at(end);
+    // Compressed data is full of these.
+    if let [byte] = run {
+        push_byte(out, *byte);
+        return rest;
+    }
     for chunk in run.utf8_chunks() {
-        for character in chunk.valid().chars() {
-            if is_hidden(character) {
-                push_scalar(out, character);
-            } else {
-                out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
-            }
-        }
+        visible(out, chunk.valid());
         for &byte in chunk.invalid() {
             push_byte(out, byte);
         }
     }
     rest
+}
+
+/// Writes text with the hidden characters escaped.
+fn visible(out: &mut Vec<u8>, text: &str) {
+    let mut done = 0;
+    for (at, character) in text.char_indices() {
+        if is_hidden(character) {
+            out.extend_from_slice(&text.as_bytes()[done..at]);
+            push_scalar(out, character);
+            done = at + character.len_utf8();
+        }
+    }
+    out.extend_from_slice(&text.as_bytes()[done..]);
 }
 
 /// Characters that a terminal obeys, that reorder what stands around them, or that take no room.
@@ -130,14 +142,14 @@ fn push_byte(out: &mut Vec<u8>, byte: u8) {
         b'\n' => out.extend_from_slice(b"\\n"),
         b'\t' => out.extend_from_slice(b"\\t"),
         _ => {
-            out.extend_from_slice(b"\\x");
-            push_hex(out, byte);
+            let [high, low] = digits(byte);
+            out.extend_from_slice(&[b'\\', b'x', high, low]);
         }
     }
 }
 
-fn push_hex(out: &mut Vec<u8>, byte: u8) {
-    out.extend_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
+fn digits(byte: u8) -> [u8; 2] {
+    [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]
 }
 
 fn push_scalar(out: &mut Vec<u8>, character: char) {
