@@ -14,6 +14,7 @@ mod time;
 
 use stream::{Close, Conn, Gap, Output, Piece, Totals};
 
+pub use jiff::tz::TimeZone;
 pub use json::Json;
 pub use place::{Place, PlaceError};
 pub use text::{Text, TextOptions};
