@@ -1,11 +1,12 @@
 #!/bin/sh
 # Builds OpenSSL 1.1.1 as shared libraries and OpenSSL 3.6 as static ones, into TARGET/openssl-111
-# and TARGET/openssl-36. Usage: build.sh TARGET. What is built already is left alone; two runs at
-# once wait for each other. Needs cargo, perl, make and a C compiler.
+# and TARGET/openssl-36. Usage: build.sh [TARGET], else cargo's target directory. What is built
+# already is left alone; two runs at once wait for each other. Needs cargo, perl, make and cc.
 set -eu
 
-target=$(mkdir -p "$1" && cd "$1" && pwd)
 here=$(cd "$(dirname "$0")" && pwd)
+target=${1:-${CARGO_TARGET_DIR:-$here/../../target}}
+target=$(mkdir -p "$target" && cd "$target" && pwd)
 exec 9>"$target/openssl.lock"
 flock 9
 

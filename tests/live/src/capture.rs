@@ -16,7 +16,7 @@ use crate::{
     machine::Machine,
     process::{Finished, Process},
     recording::Recording,
-    tree::ecapture_binary,
+    tree::{ecapture_binary, libssl_in_use},
 };
 
 /// A running `ecapture tls --format json`.
@@ -24,6 +24,7 @@ use crate::{
 pub struct Capture {
     process: Process,
     dir: TempDir,
+    _libssl: Process,
     _machine: Option<Machine>,
 }
 
@@ -59,6 +60,7 @@ impl Capture {
     fn begin(args: &[&str], machine: Option<Machine>) -> Self {
         assert!(rustix::process::geteuid().is_root(), "run the tests named `root` as root");
         let dir = tempfile::tempdir().expect("a temporary directory");
+        let libssl = libssl_in_use();
         let mut command = Command::new(ecapture_binary());
         command.args(["tls", "--format", "json", "--output"]).arg(dir.path().join(OUTPUT));
         command.args(args);
@@ -66,7 +68,7 @@ impl Capture {
         process.stderr_line("that it is ready", |line| {
             line.split(|c: char| !c.is_alphanumeric()).any(|word| word == "ready").then_some(())
         });
-        Self { process, dir, _machine: machine }
+        Self { process, dir, _libssl: libssl, _machine: machine }
     }
 
     /// The process id of ecapture itself.

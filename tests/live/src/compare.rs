@@ -48,7 +48,7 @@ pub fn assert_shown(recording: &Recording, moved: &[Moved], addresses: Addresses
             panic!("not shown: {expected:?}\nof what is left:{}", list(&shown));
         };
         let conn = shown.swap_remove(at).conn;
-        assert!(conn.read.gaps.is_empty() && conn.write.gaps.is_empty(), "gaps: {conn:?}");
+        conn.assert_whole();
         assert_addresses(conn, expected, addresses);
     }
     assert!(shown.is_empty(), "no program moved this:{}", list(&shown));

@@ -1,10 +1,8 @@
 //! Whose turn it is: tests that load the whole machine run alone, all others side by side.
 
-use std::fs::File;
+use std::{env, fs::File};
 
 use rustix::fs::{FlockOperation, flock};
-
-use crate::tree::target_dir;
 
 /// A claim on the machine, held across processes until it is dropped.
 #[derive(Debug)]
@@ -24,8 +22,10 @@ impl Machine {
     }
 
     fn claim(how: FlockOperation) -> Self {
-        let lock = File::create(target_dir().join("live.lock")).expect("target can be written");
-        flock(&lock, how).expect("a lock on a file in target");
+        // Not in the target directory: two checkouts share the machine as well.
+        let path = env::temp_dir().join("ecapture-live.lock");
+        let lock = File::create(path).expect("the temporary directory can be written");
+        flock(&lock, how).expect("a lock on a file");
         Self { _lock: lock }
     }
 }

@@ -2,18 +2,20 @@
 
 use std::{
     ffi::OsStr,
-    io::{Read, Write},
+    io::Write,
     os::unix::process::{CommandExt, ExitStatusExt},
     process::{Child, ChildStdin, Command, ExitStatus, Stdio},
-    sync::{Arc, Condvar, Mutex},
+    sync::Arc,
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     process::{Pid, PidfdFlags, Signal, kill_process, kill_process_group, pidfd_open},
 };
+
+use crate::output::{Output, in_lines};
 
 /// How long anything may take before its test gives up: far more than it ever takes.
 pub fn deadline() -> Duration {
@@ -75,64 +77,11 @@ impl Finished {
     }
 }
 
-#[derive(Debug, Default)]
-struct Output {
-    state: Mutex<Collected>,
-    grown: Condvar,
-}
-
-#[derive(Debug, Default)]
-struct Collected {
-    bytes: Vec<u8>,
-    closed: bool,
-}
-
-impl Output {
-    fn collect(mut from: impl Read + Send + 'static) -> Arc<Self> {
-        let output = Arc::new(Self::default());
-        let writer = Arc::clone(&output);
-        thread::spawn(move || {
-            let mut chunk = vec![0; 1 << 16];
-            loop {
-                let n = from.read(&mut chunk).unwrap_or(0);
-                let mut state = writer.state.lock().expect("collector");
-                state.bytes.extend_from_slice(&chunk[..n]);
-                state.closed = n == 0;
-                writer.grown.notify_all();
-                if n == 0 {
-                    return;
-                }
-            }
-        });
-        output
-    }
-
-    /// Waits until `found` answers; `None` if the stream closed or the time is over before it does.
-    fn wait<T>(&self, mut found: impl FnMut(&[u8]) -> Option<T>) -> Option<T> {
-        let until = Instant::now() + deadline();
-        let mut state = self.state.lock().expect("collector");
-        loop {
-            if let Some(answer) = found(&state.bytes) {
-                return Some(answer);
-            }
-            let left = until.saturating_duration_since(Instant::now());
-            if state.closed || left.is_zero() {
-                return None;
-            }
-            state = self.grown.wait_timeout(state, left).expect("collector").0;
-        }
-    }
-
-    fn bytes(&self) -> Vec<u8> {
-        self.state.lock().expect("collector").bytes.clone()
-    }
-}
-
 impl Process {
-    /// Starts `command` with all three standard streams piped.
-    pub fn start(mut command: Command) -> Self {
+    /// Starts `command`, of which program, arguments and environment count, with all three standard streams piped.
+    pub fn start(command: Command) -> Self {
         let name = command.get_program().to_string_lossy().into_owned();
-        let mut child = command
+        let mut child = bound(&command)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -274,16 +223,16 @@ impl Drop for Process {
     }
 }
 
-fn in_lines<T>(mut wanted: impl FnMut(&str) -> Option<T>) -> impl FnMut(&[u8]) -> Option<T> {
-    let mut seen = 0;
-    move |all| {
-        while let Some(end) = all[seen..].iter().position(|&b| b == b'\n') {
-            let line = String::from_utf8_lossy(&all[seen..seen + end]).into_owned();
-            seen += end + 1;
-            if let Some(answer) = wanted(&line) {
-                return Some(answer);
-            }
-        }
-        None
+/// The same command, killed by the kernel when the thread that starts it ends: not even a test that
+/// is killed itself leaves it behind.
+fn bound(command: &Command) -> Command {
+    let mut bound = Command::new("setpriv");
+    bound.args(["--pdeathsig", "KILL", "--"]).arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => bound.env(name, value),
+            None => bound.env_remove(name),
+        };
     }
+    bound
 }

@@ -197,12 +197,12 @@ fn take(conns: &mut BTreeMap<u64, Conn>, event: Event, line: usize) {
 }
 
 impl Conn {
-    /// One direction.
-    pub fn stream(&self, dir: Dir) -> &Stream {
-        match dir {
-            Dir::Read => &self.read,
-            Dir::Write => &self.write,
-        }
+    /// Checks that nothing is missing.
+    #[track_caller]
+    pub fn assert_whole(&self) {
+        let Self { id, pid, read, write, .. } = self;
+        let gaps = (&read.gaps, &write.gaps);
+        assert!(read.missing() + write.missing() == 0, "conn {id} of pid {pid}: gaps {gaps:?}");
     }
 
     fn follow(&mut self, event: &Event) -> Vec<String> {

@@ -6,6 +6,8 @@ use std::{
     process::Command,
 };
 
+use crate::process::Process;
+
 /// The directory that cargo builds this profile into.
 pub(crate) fn profile_dir() -> PathBuf {
     let exe = env::current_exe().expect("the test's own path");
@@ -35,6 +37,30 @@ pub fn ecapture_binary() -> PathBuf {
 /// Debian's python3, not what a user's shell may prefer.
 pub fn python() -> Command {
     Command::new("/usr/bin/python3")
+}
+
+/// A process that does nothing but keep the system's libssl mapped, as something does on every
+/// machine: tests in which a library is not the news need not wait for it to be found.
+#[track_caller]
+pub fn libssl_in_use() -> Process {
+    let mut command = python();
+    command.args(["-c", "import ssl, sys; print('mapped', flush=True); sys.stdin.read()"]);
+    idle(command)
+}
+
+/// The same for the library that node carries.
+#[track_caller]
+pub fn node_in_use() -> Process {
+    let mut command = Command::new("/usr/bin/node");
+    command.args(["-e", "console.log('mapped'); process.stdin.resume()"]);
+    idle(command)
+}
+
+#[track_caller]
+fn idle(command: Command) -> Process {
+    let process = Process::start(command);
+    process.stdout_line("that it runs", |line| (line == "mapped").then_some(()));
+    process
 }
 
 /// A curl that reads no configuration and trusts one certificate only.

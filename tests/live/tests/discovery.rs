@@ -9,7 +9,8 @@ mod live {
         };
 
         use live::{
-            Addresses, Capture, Cert, OpenSsl, Recording, Tlsdrive, Told, Victim, assert_shown,
+            Addresses, Capture, Cert, Nginx, OpenSsl, Recording, Tlsdrive, Told, Victim,
+            assert_shown, traced_curl,
         };
 
         const LIBSSL: &str = "/usr/lib/x86_64-linux-gnu/libssl.so.3";
@@ -28,20 +29,46 @@ mod live {
             }
         }
 
+        /// Starts what `each` starts ten times with a copy of libssl of its own.
+        fn ten_copies<T>(each: impl Fn(&Path) -> T) -> Vec<(T, PathBuf)> {
+            let one = |_| {
+                let dir = tempfile::tempdir().expect("a temporary directory");
+                let copy = copy_into(dir.path());
+                (each(dir.path()), copy)
+            };
+            (0..10).map(one).collect()
+        }
+
         #[test]
-        fn a_new_copy_of_libssl_is_captured_from_its_first_request() {
+        fn a_new_copy_of_libssl_in_curl_is_captured_from_its_first_request() {
+            let capture = Capture::start();
+            let nginx = Nginx::start(1, &[("file", b"what the file says\n")]);
+            let traces = ten_copies(|dir| {
+                traced_curl(&nginx.cert(), &nginx.url("file"), |command| {
+                    command.env("LD_LIBRARY_PATH", dir);
+                })
+            });
+            let recording = capture.stop().recording;
+            for (trace, copy) in traces {
+                let conns = recording.of_pid(trace.pid);
+                assert_eq!(conns.len(), 1, "curl with {}", copy.display());
+                assert_eq!(conns[0].write.bytes, trace.sent);
+                assert_eq!(conns[0].read.bytes, trace.received);
+                assert_eq!(Path::new(&conns[0].lib), copy);
+            }
+        }
+
+        /// The same with a program that sends its first byte 10 ms after it was started.
+        #[test]
+        fn a_new_copy_of_libssl_in_a_quick_program() {
             let cert = Cert::new();
             let capture = Capture::start();
             let drive = Tlsdrive::new(&cert, "plain", "n=2");
-            let runs: Vec<_> = (0..10)
-                .map(|_| {
-                    let dir = tempfile::tempdir().expect("a temporary directory");
-                    let copy = copy_into(dir.path());
-                    let mut command = drive.command();
-                    command.env("LD_LIBRARY_PATH", dir.path());
-                    (Victim::start(command).finish(), copy)
-                })
-                .collect();
+            let runs = ten_copies(|dir| {
+                let mut command = drive.command();
+                command.env("LD_LIBRARY_PATH", dir);
+                Victim::start(command).finish()
+            });
             let recording = capture.stop().recording;
             for (told, copy) in &runs {
                 assert_shown(&recording, &told.moved, Addresses::Known);

@@ -3,26 +3,28 @@
 mod live {
     mod root {
         use std::{
+            collections::BTreeSet,
             fs,
             path::Path,
-            process::{Command, Stdio},
+            process::Command,
             time::{Duration, Instant},
         };
 
         use live::{
-            Addresses, Capture, Cert, Machine, Nginx, Process, Recording, Tlsdrive, altered_bytes,
-            assert_shown, deadline, ecapture_binary, traced_curl,
+            Addresses, Capture, Cert, Machine, Nginx, Process, Recording, Tlsdrive, Victim,
+            altered_bytes, assert_shown, deadline, ecapture_binary, libssl_in_use, traced_curl,
         };
         use rustix::process::Signal;
 
         const LIBSSL: &str = "/usr/lib/x86_64-linux-gnu/libssl.so.3";
 
-        /// ecapture with its output on a pipe of the test's.
+        /// ecapture with its output on a pipe of the test's, and a process that uses libssl.
         #[track_caller]
-        fn piped(args: &[&str]) -> Process {
+        fn piped(args: &[&str]) -> (Process, Process) {
+            let libssl = libssl_in_use();
             let mut command = Command::new(ecapture_binary());
             command.arg("tls").args(args);
-            ready(Process::start(command))
+            (ready(Process::start(command)), libssl)
         }
 
         #[track_caller]
@@ -31,33 +33,46 @@ mod live {
             process
         }
 
-        /// The kernel's links that a process holds.
-        fn links_of(pid: u32) -> usize {
+        /// The kernel's numbers of the links that a process holds.
+        fn links_of(pid: u32) -> BTreeSet<u64> {
+            let entries = fs::read_dir(format!("/proc/{pid}/fdinfo")).expect("descriptors");
+            let texts = entries.filter_map(|entry| fs::read_to_string(entry.ok()?.path()).ok());
+            texts.filter_map(|text| link_number(&text)).collect()
+        }
+
+        fn link_number(fdinfo: &str) -> Option<u64> {
+            let number = fdinfo.lines().find_map(|line| line.strip_prefix("link_id:"))?;
+            number.trim().parse().ok()
+        }
+
+        /// All links that the kernel has.
+        fn links() -> BTreeSet<u64> {
             let listed = Process::run("bpftool", ["--json", "link", "show"]).success();
-            let links: serde_json::Value =
+            let links: Vec<serde_json::Value> =
                 serde_json::from_slice(&listed.stdout).expect("bpftool's list");
-            let holds = |link: &&serde_json::Value| {
-                let pids = link["pids"].as_array().map(Vec::as_slice).unwrap_or_default();
-                pids.iter().any(|holder| holder["pid"] == pid)
-            };
-            links.as_array().expect("a list").iter().filter(holds).count()
+            links.iter().filter_map(|link| link["id"].as_u64()).collect()
         }
 
         /// Captures a victim that lives on, ends the run, and looks at what is left in the victim.
         fn leaves_no_probe(end: impl FnOnce(Capture)) {
             let cert = Cert::new();
             let machine = Machine::alone();
-            let mut victim = Tlsdrive::new(&cert, "plain", "gate=middle n=2").start();
+            let dir = tempfile::tempdir().expect("a temporary directory");
+            let libssl = dir.path().join("libssl.so.3");
+            fs::copy(LIBSSL, &libssl).expect("a copy of libssl");
+            let mut command = Tlsdrive::new(&cert, "plain", "gate=middle n=2").command();
+            command.env("LD_LIBRARY_PATH", dir.path());
+            let mut victim = Victim::start(command);
             victim.at_gate("middle");
-            let probes = || altered_bytes(victim.pid(), LIBSSL).len();
+            let probes = || altered_bytes(victim.pid(), path(&libssl)).len();
             assert_eq!(probes(), 0, "probes before there were any");
             let capture = Capture::start_within(&machine, &[]);
-            let ecapture = capture.pid();
+            let held = links_of(capture.pid());
             assert_ne!(probes(), 0, "no probe stands");
-            assert_ne!(links_of(ecapture), 0, "no link is held");
+            assert!(!held.is_empty() && held.is_subset(&links()), "{held:?}");
             end(capture);
             assert_eq!(probes(), 0, "probes were left behind");
-            assert_eq!(links_of(ecapture), 0, "links were left behind");
+            assert!(held.is_disjoint(&links()), "links were left behind");
             victim.pass();
             victim.finish();
         }
@@ -84,7 +99,7 @@ mod live {
         #[test]
         fn standard_output_carries_events_and_nothing_else() {
             let cert = Cert::new();
-            let ecapture = piped(&["--format", "json"]);
+            let (ecapture, _libssl) = piped(&["--format", "json"]);
             let told = Tlsdrive::new(&cert, "plain", "n=3").run();
             let ended = ecapture.stop(Signal::INT).success();
             assert_shown(&Recording::parse(&ended.stdout), &told.moved, Addresses::Known);
@@ -93,7 +108,7 @@ mod live {
         #[test]
         fn text_shows_who_where_and_what() {
             let nginx = Nginx::start(1, &[("file", b"what the file says\n")]);
-            let ecapture = piped(&[]);
+            let (ecapture, _libssl) = piped(&[]);
             let trace = traced_curl(&nginx.cert(), &nginx.url("file"), |_| {});
             let address = nginx.address();
             nginx.stop();
@@ -137,9 +152,10 @@ mod live {
             Process::run("mkfifo", [&fifo]).success();
             // Open at both ends and never read.
             let held = fs::File::options().read(true).write(true).open(&fifo).expect("a pipe");
+            let _libssl = libssl_in_use();
             let mut command = Command::new("sh");
             command.args(["-c", r#"exec "$0" tls --format json >"$1""#]);
-            command.arg(ecapture_binary()).arg(&fifo).stdin(Stdio::null());
+            command.arg(ecapture_binary()).arg(&fifo);
             let ecapture = ready(Process::start(command));
             Tlsdrive::new(&cert, "plain", "n=50 bytes=10000").run();
             ecapture.signal(Signal::INT);
@@ -155,7 +171,7 @@ mod live {
             let dir = tempfile::tempdir().expect("a temporary directory");
             let output = dir.path().join("old");
             fs::write(&output, "what was there before\n".repeat(10_000)).expect("a file");
-            let ecapture = piped(&["--format", "json", "-o", path(&output)]);
+            let (ecapture, _libssl) = piped(&["--format", "json", "-o", path(&output)]);
             let told = Tlsdrive::new(&cert, "plain", "n=3").run();
             ecapture.stop(Signal::INT).success();
             live::assert_private(&output);

@@ -114,7 +114,7 @@ mod live {
             assert_shown(&recording, &told.moved, Addresses::Known);
             let conns = recording.of_pid(told.pid);
             assert_eq!(conns.len(), 8);
-            assert!(conns.iter().all(|conn| conn.opened && conn.closed), "{conns:?}");
+            assert!(conns.iter().all(|conn| conn.opened && conn.closed));
         }
 
         #[test]

@@ -69,7 +69,7 @@ mod live {
         fn a_pid_that_does_not_exist() {
             // Above any pid_max.
             let said = Case::new().refused(&["--pid", "4194305"], "4194305");
-            assert!(said.contains("no process"), "{said}");
+            assert!(said.contains("no such process"), "{said}");
         }
 
         #[test]
@@ -156,7 +156,7 @@ mod live {
             let until = std::time::Instant::now() + live::deadline();
             while !process.has_ended() {
                 assert!(std::time::Instant::now() < until, "a full disk does not end the run");
-                Tlsdrive::new(&cert, "plain", "n=20 bytes=5000").run();
+                Tlsdrive::new(&cert, "plain", "n=100 bytes=5000").run();
             }
             process.finish()
         }
@@ -165,7 +165,7 @@ mod live {
         fn a_full_disk() {
             let case = Case::new();
             let script = r#"
-                mount -t tmpfs -o size=64k none "$0" || exit 9
+                mount -t tmpfs -o size=2m none "$0" || exit 9
                 "$1" tls --format json --output "$0/output"
                 code=$?
                 cat "$0/output"

@@ -7,10 +7,10 @@
 
 /*
  * plain: `n` rounds of `bytes` each way, with places to wait before, between and after. At the gate
- * `middle` the counts start again, for an observer that comes there and has missed the first round.
+ * `middle` the counts start again, for an observer that comes there and has missed the first round;
+ * neither end is within a call of OpenSSL then.
  */
 static void plain_client(const struct opts *o, const struct meeting *m, struct control *c) {
-    (void)c;
     SSL_CTX *ctx = context(o, 0);
     struct side s;
     gate(o, "start");
@@ -20,7 +20,9 @@ static void plain_client(const struct opts *o, const struct meeting *m, struct c
         get_all(&s, o->bytes);
         if (i == 0 && gated(o, "middle")) {
             report_part(&s);
+            control_hear(c, 0);
             gate(o, "middle");
+            control_say(c, 0);
         }
     }
     gate(o, "end");
@@ -28,15 +30,17 @@ static void plain_client(const struct opts *o, const struct meeting *m, struct c
 }
 
 static void plain_server(const struct opts *o, const struct meeting *m, struct control *c) {
-    (void)c;
     SSL_CTX *ctx = context(o, 1);
     struct side s;
     side_open(&s, o, ctx, m, 1, 0);
     for (int i = 0; i < o->n; i++) {
         get_all(&s, o->bytes);
         put_all(&s, o->bytes);
-        if (i == 0 && gated(o, "middle"))
+        if (i == 0 && gated(o, "middle")) {
             report_part(&s);
+            control_say(c, 1);
+            control_hear(c, 1);
+        }
     }
     side_close(&s);
 }
