@@ -108,7 +108,12 @@ pub(crate) struct Tls {
     #[arg(long, value_name = "PATH")]
     pub(crate) libssl: Vec<PathBuf>,
     /// Only processes in this control group (v2) and below
-    #[arg(long, visible_alias = "cgroup", value_name = "PATH")]
+    #[arg(
+        long = "cgroup_path",
+        visible_alias = "cgroup",
+        alias = "cgroup-path",
+        value_name = "PATH"
+    )]
     pub(crate) cgroup_path: Option<PathBuf>,
     /// Show the bytes as they come
     #[arg(long)]
@@ -128,7 +133,7 @@ pub(crate) struct Tls {
     pub(crate) pcapfile: Option<PathBuf>,
     #[arg(short, long, value_name = "IFNAME", hide = true)]
     pub(crate) ifname: Vec<String>,
-    #[arg(long, value_name = "VERSION", hide = true)]
+    #[arg(long = "ssl_version", alias = "ssl-version", value_name = "VERSION", hide = true)]
     pub(crate) ssl_version: Option<String>,
     #[arg(long, hide = true, action = ArgAction::SetTrue)]
     pub(crate) perf_reorder: bool,
