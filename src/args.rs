@@ -127,6 +127,10 @@ pub(crate) struct Tls {
     /// Number of rings, each with a reader of its own [default: one per two CPUs]
     #[arg(long, value_name = "N")]
     pub(crate) shards: Option<u32>,
+    /// Do not stop a program for the milliseconds in which a library that it loads and that was
+    /// never seen before is hooked; its first bytes may be missed
+    #[arg(long)]
+    pub(crate) no_hold: bool,
     #[arg(short, long, value_name = "FILE", hide = true)]
     pub(crate) keylogfile: Option<PathBuf>,
     #[arg(short = 'w', long, value_name = "FILE", hide = true)]

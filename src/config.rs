@@ -48,6 +48,7 @@ impl Config {
             uids: uids(&global.uid)?,
             comms: global.comm.clone(),
             cgroup: tls.cgroup_path.as_deref().map(cgroup).transpose()?,
+            hold: !tls.no_hold,
         };
         Ok(Self {
             settings,

@@ -15,6 +15,7 @@ use crate::attach::Probes;
 use crate::books::Books;
 use crate::elf::ElfError;
 use crate::examine::{Found, Look, examine, look};
+use crate::hold::Hold;
 use crate::load::{Kernel, LoadError};
 use crate::maps::{self, FileKey, Mapping};
 use crate::names::Names;
@@ -160,7 +161,7 @@ impl Hooks {
         for pid in pids {
             // A process that ended meanwhile has nothing to show.
             for mapping in maps::of_process(pid).unwrap_or_default() {
-                self.consider(pid, &mapping, &mut tell);
+                self.consider(pid, None, &mapping, &mut tell);
             }
         }
     }
@@ -168,10 +169,14 @@ impl Hooks {
     /// Follows new mappings until `stop` is readable.
     pub fn follow(&mut self, stop: BorrowedFd<'_>, mut tell: impl FnMut(Report)) -> io::Result<()> {
         let Some(mut watch) = self.watch.take() else { return Ok(()) };
+        // The program that just loaded a library is about to use it.
+        crate::hurry::ahead_of_others();
         while watch.wait(stop)? {
             let mut lost = false;
             watch.take(|change| match change {
-                Change::Mapped { pid, mapping } => self.consider(pid, &mapping, &mut tell),
+                Change::Mapped { pid, tid, mapping } => {
+                    self.consider(pid, Some(tid), &mapping, &mut tell);
+                }
                 Change::Lost(_) => lost = true,
             });
             if lost {
@@ -196,7 +201,14 @@ impl Hooks {
         self.vanished
     }
 
-    fn consider(&mut self, pid: u32, mapping: &Mapping, tell: &mut impl FnMut(Report)) {
+    /// `tid` is the thread that made the mapping just now.
+    fn consider(
+        &mut self,
+        pid: u32,
+        tid: Option<u32>,
+        mapping: &Mapping,
+        tell: &mut impl FnMut(Report),
+    ) {
         let pids = &self.kernel.settings.pids;
         let narrow = (!pids.is_empty()).then_some(pid);
         if narrow.is_some() && !pids.contains(&pid) {
@@ -207,7 +219,7 @@ impl Hooks {
             Some(Verdict::Hooked(_)) => self.names.note_program(pid),
             Some(_) => {}
             None => {
-                if let Some(verdict) = self.judge(pid, mapping, narrow, tell) {
+                if let Some(verdict) = self.judge(pid, tid, mapping, narrow, tell) {
                     self.files.insert(key, verdict);
                 }
             }
@@ -219,6 +231,7 @@ impl Hooks {
     fn judge(
         &mut self,
         pid: u32,
+        tid: Option<u32>,
         mapping: &Mapping,
         narrow: Option<u32>,
         tell: &mut impl FnMut(Report),
@@ -236,12 +249,13 @@ impl Hooks {
             Look::NoTls => Some(Verdict::LeftAlone),
             Look::Passed(reason) => passed(reason, tell),
             Look::Target(placements) => {
+                let _held = tid.filter(|_| self.kernel.settings.hold).and_then(Hold::of);
+                self.names.note_program(pid);
                 let probes = self.hook(&file, &path, &placements, narrow);
                 if probes.is_empty() {
                     let why = probes.failed.into_iter().next().map(|(_, why)| why);
                     return passed(why.unwrap_or_default(), tell);
                 }
-                self.names.note_program(pid);
                 tell(Report::Hooked(report(path.clone(), Some(pid), &probes)));
                 Some(Verdict::Hooked(probes))
             }

@@ -32,6 +32,8 @@ pub struct Settings {
     pub comms: Vec<String>,
     /// Only processes in this control group and below; `None`: all.
     pub cgroup: Option<Cgroup>,
+    /// Stop a program for the milliseconds in which a library that it just loaded is hooked.
+    pub hold: bool,
 }
 
 /// A control group of the v2 hierarchy.

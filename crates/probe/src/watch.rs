@@ -23,6 +23,8 @@ pub enum Change {
     Mapped {
         /// Which process.
         pid: u32,
+        /// Which of its threads.
+        tid: u32,
         /// What and where.
         mapping: Mapping,
     },
@@ -175,6 +177,7 @@ fn parse(kind: u32, record: &[u8]) -> Option<Change> {
             (file.inode != 0).then_some(())?;
             Some(Change::Mapped {
                 pid: word(8)?,
+                tid: word(12)?,
                 mapping: Mapping {
                     range: (start, start.checked_add(long(24)?)?),
                     file,
@@ -283,7 +286,7 @@ mod tests {
         record[40..44].copy_from_slice(&0xfeu32.to_ne_bytes());
         record[48..56].copy_from_slice(&99u64.to_ne_bytes());
         record.extend(b"/lib/libssl.so.3\0\0\0\0\0\0\0\0");
-        let Some(Change::Mapped { pid, mapping }) = parse(RECORD_MMAP2, &record) else {
+        let Some(Change::Mapped { pid, mapping, .. }) = parse(RECORD_MMAP2, &record) else {
             panic!("a mapping");
         };
         assert_eq!((pid, mapping.range, mapping.file.inode), (7, (0x1000, 0x3000), 99));
