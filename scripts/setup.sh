@@ -6,7 +6,7 @@ set -eu
 build="gcc libc6-dev make pkg-config libelf-dev zlib1g-dev clang-14"
 demo="$build openssl ca-certificates"
 # Real programs that the tests capture from, and what builds and watches them.
-test="$demo libssl-dev perl curl nginx-light wrk python3 tshark bpftool procps util-linux iproute2"
+test="$demo libssl-dev perl curl nginx-light wrk python3 nodejs tshark bpftool procps util-linux iproute2"
 kernels="$build qemu-system-x86 cpio openssl python3 debian-archive-keyring"
 bench="$demo libssl-dev nginx-light wrk bpftrace bpfcc-tools python3 procps util-linux"
 lint="$build clang-format-14"

@@ -142,11 +142,16 @@ fn output(global: &Global, tls: &Tls) -> Result<Option<PathBuf>, Failure> {
 /// `--mapsize` counts pages per CPU, as eCapture's does; a ring is a power of two.
 fn ring_bytes(pages: Option<u64>, cpus: u64, shards: u64) -> u64 {
     let page = rustix::param::page_size() as u64;
-    let all = match pages {
-        Some(pages) => pages.saturating_mul(page).saturating_mul(cpus),
-        None => (MAPSIZE * page).saturating_mul(cpus).min(RINGS_MAX),
+    let each = match pages {
+        // At least what was asked for.
+        Some(pages) => (pages.saturating_mul(page).saturating_mul(cpus) / shards)
+            .min(RING_MAX)
+            .next_power_of_two(),
+        None => {
+            1 << (((MAPSIZE * page).saturating_mul(cpus).min(RINGS_MAX) / shards).max(1).ilog2())
+        }
     };
-    (all / shards).clamp(RING_MIN, RING_MAX).next_power_of_two()
+    each.clamp(RING_MIN, RING_MAX)
 }
 
 fn pids(typed: &[u32]) -> Result<Vec<u32>, Failure> {
@@ -229,6 +234,7 @@ mod tests {
         assert_eq!(ring_bytes(Some(u64::MAX), 64, 1), RING_MAX);
         assert_eq!(ring_bytes(None, 2, 1), 32 << 20);
         assert!(ring_bytes(None, 128, 64) * 64 <= RINGS_MAX);
+        assert!(ring_bytes(None, 24, 12) * 12 <= RINGS_MAX);
     }
 
     #[test]

@@ -277,7 +277,11 @@ static __always_inline void call_copy(struct abi_call *call, struct abi_conn_sta
 static __always_inline int call_orphan(struct pt_regs *ctx, const struct abi_row *row) {
     s32 ret = (s32)PT_REGS_RC(ctx);
 
-    if (row->len == LEN_RET && ret > 0 && !(row->flags & ROW_PEEK) && wanted())
+    if (ret <= 0 || row->flags & ROW_PEEK || !wanted())
+        return 0;
+    if (row->len == LEN_OUT)
+        count(CNT_LEN_UNREADABLE, 1);
+    else
         count(CNT_ORPHAN_BYTES, ret);
     return 0;
 }
@@ -296,8 +300,12 @@ static __always_inline int call_end(struct pt_regs *ctx, const struct abi_row *r
     /* The entry made sure that it is this program's connection; it is still the same one. */
     conn_key.ptr = call->ptr;
     conn = bpf_map_lookup_elem(&conns, &conn_key);
-    if (!conn || conn->born_ns != call->born_ns)
+    if (!conn || conn->born_ns != call->born_ns) {
+        /* Ended within the call, or pushed out of the table by others. */
+        if (!(row->flags & ROW_PEEK))
+            count(CNT_ORPHAN_BYTES, moved_by(ctx, row, call));
         goto out;
+    }
     call_settle(ctx, call, conn, row);
     if (!call->moved)
         goto out;

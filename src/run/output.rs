@@ -21,6 +21,7 @@ pub(super) struct Output {
     place: Mutex<Place>,
     failed: Mutex<Option<PlaceError>>,
     done: AtomicBool,
+    gave_up: AtomicBool,
     broken: Latch,
 }
 
@@ -44,6 +45,7 @@ impl Output {
             place: Mutex::new(place),
             failed: Mutex::new(None),
             done: AtomicBool::new(false),
+            gave_up: AtomicBool::new(false),
             broken,
         })
     }
@@ -74,8 +76,9 @@ impl Output {
         batch.clear();
     }
 
-    /// Ends the run.
+    /// Ends the run as failed: what comes after this is incomplete.
     pub(super) fn give_up(&self) {
+        self.gave_up.store(true, Ordering::Relaxed);
         self.broken.set();
     }
 
@@ -100,6 +103,9 @@ impl Output {
     /// How the run ended. A reader that went away has seen what it wanted.
     pub(super) fn verdict(&self) -> Result<(), Failure> {
         match self.failed.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            _ if self.gave_up.load(Ordering::Relaxed) => {
+                Err(Failure::failed("the capture is incomplete, see above"))
+            }
             None | Some(PlaceError::Closed { .. }) => Ok(()),
             Some(failed) => {
                 error!("the output is incomplete");

@@ -97,7 +97,9 @@ pub enum HandError {
 #[derive(Debug)]
 enum Verdict {
     Hooked(Probes),
-    LeftAlone,
+    /// With the name that it had: an inode's number may be another file's later, while one that is
+    /// hooked is kept from that by its probes.
+    LeftAlone(String),
 }
 
 /// All hooks of a run. Dropping it takes every probe away.
@@ -191,7 +193,7 @@ impl Hooks {
     pub fn detach(&mut self) {
         let probes = self.files.drain().filter_map(|(_, verdict)| match verdict {
             Verdict::Hooked(probes) => Some(probes),
-            Verdict::LeftAlone => None,
+            Verdict::LeftAlone(_) => None,
         });
         Probes::remove(probes.collect());
     }
@@ -217,8 +219,8 @@ impl Hooks {
         let key = (mapping.file, narrow);
         match self.files.get(&key) {
             Some(Verdict::Hooked(_)) => self.names.note_program(pid),
-            Some(_) => {}
-            None => {
+            Some(Verdict::LeftAlone(name)) if *name == mapping.path => {}
+            _ => {
                 if let Some(verdict) = self.judge(pid, tid, mapping, narrow, tell) {
                     self.files.insert(key, verdict);
                 }
@@ -243,10 +245,10 @@ impl Hooks {
         let path = mapping.path.trim_end_matches(" (deleted)").to_owned();
         let passed = |reason: String, tell: &mut dyn FnMut(Report)| {
             tell(Report::Passed(Passed { path: path.clone(), pid, reason }));
-            Some(Verdict::LeftAlone)
+            Some(Verdict::LeftAlone(mapping.path.clone()))
         };
         match look(&file, &path) {
-            Look::NoTls => Some(Verdict::LeftAlone),
+            Look::NoTls => Some(Verdict::LeftAlone(mapping.path.clone())),
             Look::Passed(reason) => passed(reason, tell),
             Look::Target(placements) => {
                 let _held = tid.filter(|_| self.kernel.settings.hold).and_then(Hold::of);

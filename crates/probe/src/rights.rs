@@ -25,16 +25,15 @@ impl Rights {
 
     /// Capabilities that are needed and not held.
     pub fn missing(self) -> Vec<&'static str> {
-        if self.has(SYS_ADMIN) {
-            return Vec::new();
-        }
+        // CAP_SYS_ADMIN implies what CAP_BPF and CAP_PERFMON allow.
+        let admin = self.has(SYS_ADMIN);
         let needed = [
-            (BPF, "CAP_BPF (loading programs)"),
-            (PERFMON, "CAP_PERFMON (probes and reading memory)"),
-            (SYS_PTRACE, "CAP_SYS_PTRACE (other processes' mappings)"),
-            (SYS_ADMIN, "CAP_SYS_ADMIN (opening mapped files in /proc/PID/map_files)"),
+            (admin || self.has(BPF), "CAP_BPF (loading programs)"),
+            (admin || self.has(PERFMON), "CAP_PERFMON (probes and reading memory)"),
+            (self.has(SYS_PTRACE), "CAP_SYS_PTRACE (other processes' mappings)"),
+            (admin, "CAP_SYS_ADMIN (opening mapped files in /proc/PID/map_files)"),
         ];
-        needed.into_iter().filter(|(bit, _)| !self.has(*bit)).map(|(_, name)| name).collect()
+        needed.into_iter().filter(|(held, _)| !held).map(|(_, name)| name).collect()
     }
 
     fn has(self, capability: u8) -> bool {
