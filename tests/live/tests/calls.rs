@@ -7,19 +7,29 @@ mod live {
         /// Runs tlsdrive in `mode` and checks that each connection is shown byte for byte.
         #[track_caller]
         fn shown(openssl: OpenSsl, mode: &str, options: &str) -> (Recording, Told) {
+            let (recording, told) = observed(openssl, mode, options, &[]);
+            assert_shown(&recording, &told.moved, Addresses::Known);
+            (recording, told)
+        }
+
+        /// Runs tlsdrive in `mode` beside `ecapture tls ARGS`.
+        #[track_caller]
+        fn observed(
+            openssl: OpenSsl,
+            mode: &str,
+            options: &str,
+            args: &[&str],
+        ) -> (Recording, Told) {
             let cert = Cert::new();
             let drive = Tlsdrive::new(&cert, mode, &format!("gate=start {options}")).with(openssl);
             // Held at its gate, the library is mapped before ecapture looks: how soon a new one is
             // found is another test's question.
             let mut victim = drive.start();
             victim.at_gate("start");
-            // 32 MiB in one call, at both ends, comes faster than a busy machine formats it.
-            let capture = Capture::start_with(&["--mapsize", "32768"]);
+            let capture = Capture::start_with(args);
             victim.pass();
             let told = victim.finish();
-            let recording = capture.stop().recording;
-            assert_shown(&recording, &told.moved, Addresses::Known);
-            (recording, told)
+            (capture.stop().recording, told)
         }
 
         fn every_row(openssl: OpenSsl) {
@@ -100,9 +110,27 @@ mod live {
             shown(OpenSsl::System, "sizes", "sizes=1048576");
         }
 
+        const HUGE: (&str, u64) = ("sizes=33554432", 33_554_432);
+
+        /// The whole call is copied when it returns: faster than any reader takes it away, so that
+        /// the rings must hold it.
         #[test]
         fn a_single_call_of_32_mib() {
-            shown(OpenSsl::System, "sizes", "sizes=33554432");
+            let rings = ["--mapsize", "16384"];
+            let (recording, told) = observed(OpenSsl::System, "sizes", HUGE.0, &rings);
+            assert_shown(&recording, &told.moved, Addresses::Known);
+        }
+
+        #[test]
+        fn a_single_call_of_32_mib_is_accounted_for_in_rings_of_any_size() {
+            let (recording, told) =
+                observed(OpenSsl::System, "sizes", HUGE.0, &["--mapsize", "64"]);
+            for m in &told.moved {
+                let conn = recording.of_pid(m.pid)[0];
+                assert_eq!((conn.read.end, conn.write.end), (HUGE.1, HUGE.1));
+                // What is shown stands where it belongs: the start of the call is never lost.
+                assert!(conn.write.missing() > 0 && !conn.write.bytes.is_empty());
+            }
         }
 
         #[test]

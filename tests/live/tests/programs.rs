@@ -199,7 +199,8 @@ mod live {
             let recording = capture.stop().recording;
             assert_shown(&recording, &told.moved, Addresses::RightOrUnknown);
             let conn = recording.of_pid(told.pid)[0];
-            assert!(conn.lib.ends_with("/node"), "node carries OpenSSL itself: {}", conn.lib);
+            // Most builds of node carry OpenSSL themselves, Debian's own uses the system's.
+            assert!(conn.lib.ends_with("/node") || conn.lib.contains("libssl"), "{}", conn.lib);
         }
 
         fn node_https(verb: &str, paths: &[&Path]) -> Process {
