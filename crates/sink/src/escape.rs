@@ -4,7 +4,7 @@ use crate::hex::DIGITS;
 
 /// Appends a payload for a terminal: text passes, everything that a terminal would act on or hide
 /// is written as `\x1b` or `\u{202e}`. Line ends stay, `\r\n` as `\n`.
-pub(crate) fn payload(out: &mut Vec<u8>, mut bytes: &[u8]) {
+pub fn payload(out: &mut Vec<u8>, mut bytes: &[u8]) {
     while let [first, rest @ ..] = bytes {
         bytes = if is_plain(*first) {
             let (plain, rest) = bytes.split_at(plain_prefix(bytes));
@@ -22,7 +22,7 @@ pub(crate) fn payload(out: &mut Vec<u8>, mut bytes: &[u8]) {
 }
 
 /// Appends a name for one line of a terminal: like [`payload`], and line ends are escaped.
-pub(crate) fn name(out: &mut Vec<u8>, bytes: &[u8]) {
+pub fn name(out: &mut Vec<u8>, bytes: &[u8]) {
     for line in bytes.split_inclusive(|byte| matches!(byte, b'\n' | b'\t' | b'\r')) {
         match line {
             [text @ .., control @ (b'\n' | b'\t' | b'\r')] => {

@@ -5,7 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod address;
-mod escape;
+pub mod escape;
 mod hex;
 mod json;
 mod place;
