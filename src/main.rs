@@ -6,6 +6,7 @@ mod demo;
 mod doctor;
 mod exit;
 mod log;
+mod page;
 mod run;
 
 use std::process::ExitCode;
