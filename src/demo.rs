@@ -1,5 +1,0 @@
-//! placeholder
-use crate::exit::Failure;
-pub(crate) fn run() -> Result<(), Failure> {
-    Ok(())
-}
