@@ -100,21 +100,6 @@ impl Totals {
         })
     }
 
-    /// Checks that the summary says what the lines before it do, and that nothing is unaccounted.
-    #[track_caller]
-    pub fn assert_books(&self) {
-        let summary: serde_json::Value =
-            serde_json::from_str(&self.summary).expect("the summary was read before");
-        let sum = |dir| {
-            let all = self.by_process.iter().filter(|((_, of), _)| *of == dir);
-            all.map(|(_, total)| total.captured).sum::<u64>()
-        };
-        assert_eq!(summary["captured"]["read"], sum(Dir::Read), "{summary}");
-        assert_eq!(summary["captured"]["write"], sum(Dir::Write), "{summary}");
-        assert_eq!(summary["gaps"]["bytes"], self.all().missing(), "{summary}");
-        assert_eq!(summary["unaccounted"], 0, "{summary}");
-    }
-
     #[track_caller]
     fn add(
         &mut self,

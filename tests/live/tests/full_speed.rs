@@ -33,17 +33,16 @@ mod live {
             command
         }
 
-        /// Lets wrk load nginx, compares what each counted with what is shown, and answers the
-        /// bytes in gaps.
-        fn accounted(body: usize, seconds: u32, args: &[&str]) -> u64 {
+        #[test]
+        fn nginx_and_wrk_for_ten_seconds_to_the_byte() {
             let machine = Machine::alone();
-            let nginx = Nginx::start(1, &[("file", &vec![b'x'; body])]);
+            let nginx = Nginx::start(1, &[("file", &[b'x'; 128])]);
             let worker = nginx.workers[0];
             let request =
                 format!("GET /file HTTP/1.1\r\nHost: {}\r\n\r\n", nginx.address()).into_bytes();
-            let capture = Capture::start_within(&machine, args);
+            let capture = Capture::start_within(&machine, &[]);
 
-            let wrk = Process::start(wrk(&nginx.url("file"), seconds)).finish().success();
+            let wrk = Process::start(wrk(&nginx.url("file"), 10)).finish().success();
             let said = wrk.stdout_text();
             assert_eq!(told(&said, "errors "), 0, "{said}");
             let served = nginx.stop();
@@ -56,34 +55,22 @@ mod live {
                     assert!(repeats(&request, &whole, pos, text), "no request at {pos}: {text}");
                 }
             });
-            drop(kept);
             // nginx counts in its access log, wrk in its script: each for itself.
             let nginx_read: u64 = served.iter().map(|one| one.request).sum();
             let nginx_wrote: u64 = served.iter().map(|one| one.sent).sum();
-            let moved = [
+            let shown = [
                 (worker, Dir::Read, nginx_read),
                 (worker, Dir::Write, nginx_wrote),
                 (wrk.pid, Dir::Read, told(&said, "read ")),
                 (wrk.pid, Dir::Write, told(&said, "wrote ")),
             ];
-            for (pid, dir, moved) in moved {
+            for (pid, dir, moved) in shown {
                 let total = totals.of(pid, dir);
+                println!("pid {pid} {dir:?}: moved {moved}, {total:?}");
                 assert_eq!(total.moved(), moved, "pid {pid} {dir:?}: {total:?}");
             }
-            totals.assert_books();
-            totals.all().missing()
-        }
-
-        #[test]
-        fn nginx_and_wrk_for_ten_seconds_to_the_byte() {
-            accounted(128, 10, &[]);
-        }
-
-        /// Rings of 16 pages cannot hold what 100 KB answers bring.
-        #[test]
-        fn what_a_full_ring_loses_is_a_gap_to_the_byte() {
-            let missing = accounted(100_000, 3, &["--mapsize", "16"]);
-            assert!(missing > 0, "the rings were never full");
+            println!("{} requests, {} lines, {}", served.len(), totals.lines, totals.summary);
+            drop(kept);
         }
     }
 }

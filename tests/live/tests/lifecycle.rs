@@ -18,24 +18,13 @@ mod live {
 
         const LIBSSL: &str = "/usr/lib/x86_64-linux-gnu/libssl.so.3";
 
-        /// What has to be held while ecapture runs: a claim on the machine, a use of libssl.
-        struct Around {
-            _machine: Machine,
-            _libssl: Process,
-        }
-
+        /// ecapture with its output on a pipe of the test's, and a process that uses libssl.
         #[track_caller]
-        fn around() -> Around {
-            Around { _machine: Machine::shared(), _libssl: libssl_in_use() }
-        }
-
-        /// ecapture with its output on a pipe of the test's.
-        #[track_caller]
-        fn piped(args: &[&str]) -> (Process, Around) {
-            let around = around();
+        fn piped(args: &[&str]) -> (Process, Process) {
+            let libssl = libssl_in_use();
             let mut command = Command::new(ecapture_binary());
             command.arg("tls").args(args);
-            (ready(Process::start(command)), around)
+            (ready(Process::start(command)), libssl)
         }
 
         #[track_caller]
@@ -110,7 +99,7 @@ mod live {
         #[test]
         fn standard_output_carries_events_and_nothing_else() {
             let cert = Cert::new();
-            let (ecapture, _around) = piped(&["--format", "json"]);
+            let (ecapture, _libssl) = piped(&["--format", "json"]);
             let told = Tlsdrive::new(&cert, "plain", "n=3").run();
             let ended = ecapture.stop(Signal::INT).success();
             assert_shown(&Recording::parse(&ended.stdout), &told.moved, Addresses::Known);
@@ -119,7 +108,7 @@ mod live {
         #[test]
         fn text_shows_who_where_and_what() {
             let nginx = Nginx::start(1, &[("file", b"what the file says\n")]);
-            let (ecapture, _around) = piped(&[]);
+            let (ecapture, _libssl) = piped(&[]);
             let trace = traced_curl(&nginx.cert(), &nginx.url("file"), |_| {});
             let address = nginx.address();
             nginx.stop();
@@ -138,7 +127,6 @@ mod live {
         #[test]
         fn a_closed_pipe_is_a_clean_exit() {
             let cert = Cert::new();
-            let _around = around();
             for format in ["text", "json"] {
                 let mut command = Command::new("bash");
                 let script = r#"set -o pipefail; "$0" tls --format "$1" | head -n 1"#;
@@ -164,7 +152,7 @@ mod live {
             Process::run("mkfifo", [&fifo]).success();
             // Open at both ends and never read.
             let held = fs::File::options().read(true).write(true).open(&fifo).expect("a pipe");
-            let _around = around();
+            let _libssl = libssl_in_use();
             let mut command = Command::new("sh");
             command.args(["-c", r#"exec "$0" tls --format json >"$1""#]);
             command.arg(ecapture_binary()).arg(&fifo);
@@ -183,7 +171,7 @@ mod live {
             let dir = tempfile::tempdir().expect("a temporary directory");
             let output = dir.path().join("old");
             fs::write(&output, "what was there before\n".repeat(10_000)).expect("a file");
-            let (ecapture, _around) = piped(&["--format", "json", "-o", path(&output)]);
+            let (ecapture, _libssl) = piped(&["--format", "json", "-o", path(&output)]);
             let told = Tlsdrive::new(&cert, "plain", "n=3").run();
             ecapture.stop(Signal::INT).success();
             live::assert_private(&output);

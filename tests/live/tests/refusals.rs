@@ -10,7 +10,7 @@ mod live {
             process::Command,
         };
 
-        use live::{Cert, Finished, Machine, Process, Tlsdrive, ecapture_binary};
+        use live::{Cert, Finished, Process, Tlsdrive, ecapture_binary};
         use tempfile::TempDir;
 
         /// As docs/exit-codes.md has it.
@@ -21,13 +21,11 @@ mod live {
         /// Where a case keeps its files, and the output that it must not write.
         struct Case {
             dir: TempDir,
-            _machine: Machine,
         }
 
         impl Case {
             fn new() -> Self {
-                let dir = tempfile::tempdir().expect("a temporary directory");
-                Self { dir, _machine: Machine::shared() }
+                Self { dir: tempfile::tempdir().expect("a temporary directory") }
             }
 
             fn file(&self, name: &str, content: &[u8]) -> PathBuf {
