@@ -121,6 +121,7 @@ fn connections_without_bytes_are_silent() {
     assert_eq!(bench.push(data(head(1), Read, 0, b"")), []);
     assert_eq!(bench.push(gap(head(1), Read, 0, 0, GapReason::Cap)), []);
     assert_eq!(bench.push(close(head(1), 0, 0)), []);
+    assert!(bench.table.is_empty(), "silent ones end too");
     bench.push(conn(head(2), None));
     assert_eq!(bench.finish(), []);
     assert_eq!(bench.push(close(head(3), 0, 0)), []);
@@ -155,6 +156,9 @@ fn another_connection_at_the_pointer_replaces_the_first() {
     );
     assert_eq!(bench.push(data(later, Read, 3, b".")), [Data(2, Read, 3, b".".to_vec())]);
     assert_eq!(bench.table.len(), 2);
+    // The late one does not take the place of the newest.
+    let latest = Head { born_ns: 3, ..head(1) };
+    assert_eq!(bench.push(data(latest, Read, 0, b"x"))[0], Close(2, CloseReason::Replaced));
 }
 
 #[test]
