@@ -53,6 +53,7 @@ fn load(features: &Features) -> Result<Loaded, String> {
         uids: Vec::new(),
         comms: Vec::new(),
         cgroup: None,
+        hold: false,
     };
     let kernel = Kernel::load(settings, features.clone()).map_err(|error| error.to_string())?;
     Ok(Loaded {
