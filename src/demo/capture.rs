@@ -1,6 +1,7 @@
 //! `ecapture tls` itself, as a user would run it, in a process of its own.
 
 use std::fs;
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{ChildStderr, Command, Stdio};
 
@@ -33,6 +34,7 @@ impl Capture {
         let file = room.path("capture.json");
         // The program that runs, also if its name has meanwhile become another's.
         let mut command = Command::new("/proc/self/exe");
+        command.arg0("ecapture");
         command.args(["tls", "--format", "json", "--comm", "openssl", "--output"]).arg(&file);
         // Or the line that is waited for may never come.
         command.env_remove("RUST_LOG");
