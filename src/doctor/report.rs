@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use probe::Lockdown;
+use probe::{Features, Lockdown};
 
 use super::machine::{Loaded, Machine};
 use crate::page::{Mark, Page};
@@ -61,23 +61,12 @@ fn lockdown(page: &mut Page, machine: &Machine, remedies: &mut Vec<String>) {
 /// Each with what ecapture does with it, or without.
 fn offers(page: &mut Page, machine: &Machine, remedies: &mut Vec<String>) {
     let features = &machine.features;
-    let able = machine.missing_rights.is_empty();
-    let rings = "ring buffers: carry the records";
-    match (features.ring_buffer, able) {
-        (true, _) => page.line(Mark::Ok, rings),
-        (false, false) => page.line(Mark::Note, &format!("{rings}; {UNASKED}")),
-        (false, true) => {
-            page.line(Mark::No, &format!("{rings}, and nothing can stand in for them"));
-            remedies.push("use Linux 5.8 or later, which has BPF ring buffers".to_owned());
-        }
-    }
-    match (features.cookies, able) {
-        (true, _) => page.line(Mark::Ok, "attach cookies: programs are loaded once for all probes"),
-        (false, false) => page.line(Mark::Note, &format!("attach cookies: {UNASKED}")),
-        (false, true) => page.line(
-            Mark::Note,
-            "attach cookies: none, so programs are loaded for each function of each file",
-        ),
+    if machine.missing_rights.is_empty() {
+        asked(page, features, remedies);
+    } else {
+        // Without rights the kernel answers the questions with anything.
+        let unknown = "ring buffers, attach cookies: not known, asking takes what is missing";
+        page.line(Mark::Note, unknown);
     }
     // These two are read from BTF.
     if !features.btf {
@@ -97,7 +86,21 @@ fn offers(page: &mut Page, machine: &Machine, remedies: &mut Vec<String>) {
     }
 }
 
-const UNASKED: &str = "not known, asking takes the missing capabilities";
+fn asked(page: &mut Page, features: &Features, remedies: &mut Vec<String>) {
+    if features.ring_buffer {
+        page.line(Mark::Ok, "ring buffers: carry the records");
+    } else {
+        page.line(Mark::No, "ring buffers: none, and nothing can stand in for them");
+        remedies.push("use Linux 5.8 or later, which has BPF ring buffers".to_owned());
+    }
+    match features.cookies {
+        true => page.line(Mark::Ok, "attach cookies: programs are loaded once for all probes"),
+        false => page.line(
+            Mark::Note,
+            "attach cookies: none, so programs are loaded for each function of each file",
+        ),
+    }
+}
 
 fn tried(page: &mut Page, machine: &Machine, remedies: &mut Vec<String>) {
     match &machine.loaded {
@@ -152,8 +155,6 @@ fn kinds(programs: &[(String, String)]) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use probe::Features;
-
     use super::*;
 
     /// A machine on which everything works.
@@ -239,10 +240,12 @@ mod tests {
     fn without_rights_what_takes_rights_is_not_called_missing() {
         let mut user = good();
         user.missing_rights = vec!["CAP_BPF"];
-        user.features = Features { ring_buffer: false, cookies: false, ..user.features };
+        // What libbpf makes of the refusals.
+        user.features = Features { ring_buffer: false, cookies: true, ..user.features };
         (user.loaded, user.watching) = (None, None);
         let (text, remedies) = told(&user);
         assert_eq!(remedies, ["run it as root, such as `sudo ecapture doctor`"]);
+        assert!(lines_with(&text, "ok").iter().all(|line| !line.contains("cookies")), "{text}");
         assert_eq!(lines_with(&text, "no").len(), 1, "{text}");
     }
 
