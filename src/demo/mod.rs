@@ -94,7 +94,7 @@ fn circumstances(page: &mut Page, ends: &Ends<'_>, log: &str) {
         page.line(Mark::Ok, &format!("probes     {}", probes(log, library)));
     }
     page.line(Mark::Ok, &format!("addresses  found by {}", ends.client.source));
-    page.line(Mark::Ok, "server     ran before the capture; neither program was touched");
+    page.line(Mark::Ok, "server     ran before the capture and was not restarted");
 }
 
 /// The files that were hooked: one, unless client and server come from different places.
