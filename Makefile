@@ -46,7 +46,7 @@ lint: ## rustfmt, clippy, clang-format, the generated record types, unfinished m
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	find bpf tests/programs -name '*.[ch]' | xargs clang-format-14 --dry-run --Werror
 	$(CARGO) run -q --locked -p ecapture-abigen -- --check
-	@! git grep -nE 'TO''DO|FIX''ME|XX''X' -- '*.rs' '*.c' '*.h' '*.sh' '*.py' || \
+	@! git grep -nwE 'TO''DO|FIX''ME|XX''X' -- '*.rs' '*.c' '*.h' '*.sh' '*.py' || \
 	    { echo 'unfinished marks, see above' >&2; exit 1; }
 
 fmt: ## format everything

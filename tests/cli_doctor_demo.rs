@@ -197,7 +197,7 @@ mod live {
                 assert_marked(text);
                 assert!(text.contains(&super::super::super::release()), "{text}");
                 assert!(text.contains("  ok    BTF"), "{text}");
-                assert!(about(text, &library).contains("would be hooked: "), "{text}");
+                assert!(about(text, &library).contains("would be hooked:"), "{text}");
                 assert!(text.contains("processes that may not be looked at: "), "{text}");
                 let last = text.lines().last().unwrap();
                 assert!(last.starts_with("  no    ") && last.contains("run it as root"), "{last}");

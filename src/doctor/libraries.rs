@@ -14,8 +14,10 @@ pub(super) fn tell(page: &mut Page, survey: &Survey) {
         match &file.functions {
             Ok(functions) => {
                 page.line(Mark::Ok, &file.path);
-                let symbols: Vec<_> = functions.iter().flat_map(|f| &f.symbols).copied().collect();
-                page.below(&format!("would be hooked: {}", symbols.join(" ")));
+                page.below("would be hooked:");
+                for function in functions {
+                    page.below(&format!("  {function}"));
+                }
             }
             Err(reason) => {
                 page.line(Mark::No, &file.path);
@@ -86,7 +88,7 @@ mod tests {
         tell(&mut page, &Survey { files, processes: 7, closed: 5, unopened: 3 });
         let text = page.as_text();
         assert!(text.starts_with("TLS libraries in 7 processes\n  ok    /lib/libssl.so.3\n"));
-        assert!(text.contains("would be hooked: SSL_read SSL_write\n"));
+        assert!(text.contains("would be hooked:\n            SSL_read SSL_write (site: entry)\n"));
         assert!(text.contains("  no    /lib/libssl.so.3\n          not hooked: a 32-bit file\n"));
         assert!(text.contains("looked at: 5\n") && text.contains("opened: 3\n"));
     }

@@ -21,7 +21,7 @@ mirror=$(apt-get indextargets --format '$(REPO_URI) $(CREATED_BY) $(ORIGIN)' |
 [ -n "$mirror" ] || { echo "no Debian package source; run 'apt-get update' once" >&2; exit 1; }
 mkdir -p "$dir"
 dir=$(cd "$dir" && pwd)
-work=$(mktemp -d "$dir/.fetch.XXXXXX")
+work=$(mktemp -d "$dir/.fetch.XXXXXXXX")
 trap 'rm -rf "$work"' EXIT
 mkdir -p "$work"/{state/lists/partial,cache/archives/partial,debs}
 : >"$work/status"

@@ -71,6 +71,9 @@ pub(crate) struct Image<'a> {
     sections: Vec<SectionHeader64<NativeEndian>>,
 }
 
+/// The bytes of a symbol table and of the names that it points to.
+type Symbols = (Vec<u8>, Vec<u8>);
+
 /// An executable segment: `size` bytes at `offset` of the file, mapped at `address`.
 #[derive(Debug, Clone, Copy)]
 struct Segment {
@@ -165,7 +168,7 @@ impl<'a> Image<'a> {
     }
 
     /// A symbol table and its names.
-    fn symbols(&self, kind: elf::SectionType) -> Result<Option<(Vec<u8>, Vec<u8>)>, ElfError> {
+    fn symbols(&self, kind: elf::SectionType) -> Result<Option<Symbols>, ElfError> {
         let Some(table) = self.sections.iter().find(|s| s.sh_type.get(NativeEndian) == kind) else {
             return Ok(None);
         };
