@@ -27,6 +27,7 @@ enum abi_kind {
     REC_CLOSE = 4, /* abi_close: the library freed the connection */
     REC_EXEC = 5,  /* abi_head: the process replaced its program, its connections are gone */
     REC_EXIT = 6,  /* abi_head: the process ended */
+    REC_FLOW = 7,  /* abi_flow: who uses a socket */
 };
 
 /* Which way the bytes went, as the probed program sees it. */
@@ -148,6 +149,25 @@ struct abi_close {
     __u64 pos[2]; /* bytes moved in all, by enum abi_dir */
 };
 
+/*
+ * Whose socket it is; told once per socket, and again when a process that the user wants to see
+ * uses it first. head.born_ns tells sockets with the same addresses apart (0: a socket that was
+ * found, not seen at work); head.comm is the process's name.
+ */
+struct abi_flow {
+    struct abi_head head;
+    __u8 local[16]; /* network order; an IPv4 address takes the first 4 bytes */
+    __u8 remote[16];
+    __u16 local_port;  /* host order */
+    __u16 remote_port; /* 0: not connected */
+    __u32 netns;       /* the network namespace's inode */
+    __u8 family;       /* 4 or 6 */
+    __u8 protocol;     /* IPPROTO_TCP or IPPROTO_UDP */
+    __u8 wanted;       /* the filters choose the process */
+    __u8 reuseport;    /* other sockets may stand at the same address */
+    __u8 pad[4];
+};
+
 /* What a ring's reader is doing, written by both halves, one per shard. */
 enum abi_reader {
     READER_RUNS = 0,
@@ -228,6 +248,7 @@ _Static_assert(sizeof(struct abi_head) == 80, "abi_head");
 _Static_assert(sizeof(struct abi_data) == 112, "abi_data");
 _Static_assert(sizeof(struct abi_conn) == 128, "abi_conn");
 _Static_assert(sizeof(struct abi_close) == 96, "abi_close");
+_Static_assert(sizeof(struct abi_flow) == 128, "abi_flow");
 _Static_assert(sizeof(struct abi_conn_state) == 112, "abi_conn_state");
 _Static_assert(sizeof(struct abi_call) == 104, "abi_call");
 

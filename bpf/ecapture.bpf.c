@@ -15,9 +15,11 @@
 #include "lib/record.h"
 #include "lib/conn.h"
 #include "lib/sock.h"
+#include "lib/flow.h"
 
 #include "shape/buf.bpf.c"
 #include "net/sock.bpf.c"
+#include "net/flow.bpf.c"
 #include "proc.bpf.c"
 
 /* The kernel must see a licence that it knows as compatible; the text's own is in the headers. */

@@ -3,7 +3,7 @@
 # `test`, `kernels`, `bench` or `lint`, several at once if wanted. Not root: says which line to run.
 set -eu
 
-build="gcc libc6-dev make pkg-config libelf-dev zlib1g-dev clang-14"
+build="gcc libc6-dev make pkg-config libelf-dev zlib1g-dev libpcap-dev clang-14"
 demo="$build openssl ca-certificates"
 # Real programs that the tests capture from, and what builds and watches them.
 test="$demo libssl-dev perl curl nginx-light wrk python3 nodejs tshark bpftool procps util-linux iproute2"

@@ -11,6 +11,8 @@ Examples:
   sudo ecapture tls --comm curl --hex            by name, as a hex dump
   sudo ecapture tls --format json -o cap.json    one JSON object per line (docs/json.md)
   sudo ecapture tls --libssl /opt/lib/libssl.so  a library file by hand
+  sudo ecapture tls -m pcap -i eth0 -w a.pcapng  packets, for Wireshark
+  sudo ecapture tls -m pcap -i any -w - -p 812 tcp port 443 | wireshark -k -i -
   sudo ecapture doctor                           what could be captured here, and what not
 
 Captured data goes to standard output or to the -o file, everything else to standard error.
@@ -98,10 +100,10 @@ pub(crate) struct Tls {
     /// What to make of the traffic
     #[arg(short, long, value_name = "MODE", default_value = "text")]
     pub(crate) model: Model,
-    /// How captured data is written
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub(crate) format: Format,
-    /// Write captured data to this file, readable by its owner only; `-` is standard output
+    /// How plaintext is written [default: text]
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) format: Option<Format>,
+    /// Write plaintext to this file, readable by its owner only; `-` is standard output
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
     /// Hook this file too; may be repeated
@@ -133,9 +135,12 @@ pub(crate) struct Tls {
     pub(crate) no_hold: bool,
     #[arg(short, long, value_name = "FILE", hide = true)]
     pub(crate) keylogfile: Option<PathBuf>,
-    #[arg(short = 'w', long, value_name = "FILE", hide = true)]
+    /// Write packets to this file, readable by its owner only; `-` is standard output
+    /// [default: save.pcapng]
+    #[arg(short = 'w', long, value_name = "FILE")]
     pub(crate) pcapfile: Option<PathBuf>,
-    #[arg(short, long, value_name = "IFNAME", hide = true)]
+    /// Capture packets on this interface, or on `any`; may be repeated
+    #[arg(short, long, value_name = "IFNAME")]
     pub(crate) ifname: Vec<String>,
     #[arg(long = "ssl_version", alias = "ssl-version", value_name = "VERSION", hide = true)]
     pub(crate) ssl_version: Option<String>,
@@ -143,7 +148,8 @@ pub(crate) struct Tls {
     pub(crate) perf_reorder: bool,
     #[arg(long, value_name = "MS", hide = true)]
     pub(crate) perf_reorder_lag_ms: Option<u64>,
-    #[arg(hide = true)]
+    /// Capture only packets that pass this filter, such as `tcp port 443` (see `man pcap-filter`)
+    #[arg(value_name = "FILTER")]
     pub(crate) filter: Vec<String>,
 }
 
@@ -160,7 +166,8 @@ pub(crate) enum Model {
     Text,
     #[value(alias = "key", hide = true)]
     Keylog,
-    #[value(alias = "pcapng", hide = true)]
+    /// Packets, as a pcapng file; needs -i
+    #[value(alias = "pcapng")]
     Pcap,
 }
 

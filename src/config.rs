@@ -20,9 +20,30 @@ pub(crate) struct Config {
     pub(crate) hex: bool,
     pub(crate) precision: Precision,
     pub(crate) colour: Colour,
+    /// Packets instead of plaintext.
+    pub(crate) packets: Option<Packets>,
     /// Things typed that have no effect here, each said once.
     pub(crate) remarks: Vec<String>,
 }
+
+/// What `-m pcap` captures, and where it goes.
+#[derive(Debug)]
+pub(crate) struct Packets {
+    pub(crate) interfaces: Vec<String>,
+    /// A pcap filter; empty: all packets.
+    pub(crate) filter: String,
+    /// `None`: standard output.
+    pub(crate) file: Option<PathBuf>,
+    /// What each interface shares with the kernel.
+    pub(crate) buffer_bytes: u32,
+}
+
+/// eCapture's, too.
+const PCAPFILE: &str = "save.pcapng";
+/// Of each interface, unless the user sizes it.
+const PACKETS_MAX: u64 = 64 << 20;
+/// Of records about sockets: some ten thousand at once.
+const FLOWS_RING: u64 = 4 << 20;
 
 /// Pages per CPU: 16 MiB.
 const MAPSIZE: u64 = 4096;
@@ -40,9 +61,16 @@ impl Config {
         if shards == 0 || shards > abi_shards() {
             return Err(Failure::usage(format!("--shards takes 1 to {}", abi_shards())));
         }
+        let packets = (tls.model == Model::Pcap).then(|| packets(global, tls, cpus)).transpose()?;
+        let (shards, ring_bytes) = match packets {
+            Some(_) => (1, FLOWS_RING),
+            None => (shards, ring_bytes(global.mapsize, cpus, u64::from(shards))),
+        };
         let settings = Settings {
+            plaintext: packets.is_none(),
+            flows: packets.is_some(),
             shards,
-            ring_bytes: ring_bytes(global.mapsize, cpus, u64::from(shards)),
+            ring_bytes,
             call_cap: (global.tsize > 0).then_some(global.tsize),
             pids: pids(&global.pid)?,
             uids: uids(&global.uid)?,
@@ -54,7 +82,7 @@ impl Config {
             settings,
             libraries: tls.libssl.clone(),
             output: output(global, tls)?,
-            format: tls.format,
+            format: tls.format.unwrap_or(Format::Text),
             hex: global.hex,
             precision: match tls.time {
                 TimeUnit::S => Precision::Seconds,
@@ -63,6 +91,7 @@ impl Config {
                 TimeUnit::Ns => Precision::Nanos,
             },
             colour: tls.color,
+            packets,
             remarks: remarks(tls),
         })
     }
@@ -72,18 +101,7 @@ impl Config {
 fn refuse(global: &Global, tls: &Tls) -> Result<(), Failure> {
     let refused = [
         (tls.model == Model::Keylog, "-m keylog is not in this version; -m text shows plaintext"),
-        (tls.model == Model::Pcap, "-m pcap is not in this version; -m text shows plaintext"),
-        (
-            !tls.ifname.is_empty(),
-            "-i chooses where packets are captured and narrows nothing in text mode; leave it out, \
-             or use -p, -u or --comm",
-        ),
-        (tls.keylogfile.is_some(), "-k names the file of -m keylog; text goes to -o"),
-        (tls.pcapfile.is_some(), "-w names the file of -m pcap; text goes to -o"),
-        (
-            !tls.filter.is_empty(),
-            "a packet filter chooses packets, and text mode has none; use -p, -u or --comm",
-        ),
+        (tls.keylogfile.is_some(), "-k names the file of -m keylog, which is not in this version"),
         (global.btf == 2, "-b 2 asks for programs without BTF; there are none, BTF is needed"),
         (global.btf > 2, "-b takes 0 (find out) or 1 (BTF)"),
         (
@@ -101,12 +119,75 @@ fn refuse(global: &Global, tls: &Tls) -> Result<(), Failure> {
             "--eventroratesize and --eventroratetime (rotating files) are not in this version; \
              pipe to a rotating logger",
         ),
-        (tls.format == Format::Json && global.hex, "--hex is for --format text; JSON has base64"),
     ];
-    match refused.into_iter().find(|(typed, _)| *typed) {
+    let of_mode = match tls.model {
+        Model::Pcap => refused_for_packets(global, tls),
+        Model::Text | Model::Keylog => refused_for_text(global, tls),
+    };
+    match refused.into_iter().chain(of_mode).find(|(typed, _)| *typed) {
         Some((_, sentence)) => Err(Failure::usage(sentence)),
         None => Ok(()),
     }
+}
+
+fn refused_for_text(global: &Global, tls: &Tls) -> Vec<(bool, &'static str)> {
+    vec![
+        (
+            !tls.ifname.is_empty(),
+            "-i chooses where packets are captured and narrows nothing in text mode; leave it out, \
+             or use -p, -u or --comm",
+        ),
+        (tls.pcapfile.is_some(), "-w names the file of -m pcap; text goes to -o"),
+        (
+            !tls.filter.is_empty(),
+            "a packet filter chooses packets, and text mode has none; use -p, -u or --comm",
+        ),
+        (
+            tls.format == Some(Format::Json) && global.hex,
+            "--hex is for --format text; JSON has base64",
+        ),
+    ]
+}
+
+fn refused_for_packets(global: &Global, tls: &Tls) -> Vec<(bool, &'static str)> {
+    vec![
+        (
+            tls.output.is_some() || global.eventaddr.is_some(),
+            "-o names the file of plaintext; packets go to -w",
+        ),
+        (tls.format.is_some(), "--format is for plaintext; packets are written as pcapng"),
+        (global.hex, "--hex is for plaintext; `tshark -x -r FILE` shows packets so"),
+        (global.tsize > 0, "-t cuts calls of plaintext; packets are written whole"),
+        (!tls.libssl.is_empty(), "--libssl chooses libraries to hook; packets need none"),
+        (tls.raw, "--raw is for plaintext; packets are always as they came"),
+    ]
+}
+
+/// What `-m pcap` is to capture.
+fn packets(global: &Global, tls: &Tls, cpus: u64) -> Result<Packets, Failure> {
+    if tls.ifname.is_empty() {
+        return Err(Failure::usage(format!(
+            "-m pcap needs to know where: name an interface with -i; there are {}",
+            packet::interfaces().join(", ")
+        )));
+    }
+    let mut interfaces: Vec<String> = Vec::new();
+    for name in &tls.ifname {
+        if !interfaces.contains(name) {
+            interfaces.push(name.clone());
+        }
+    }
+    let buffer = match global.mapsize {
+        Some(_) => ring_bytes(global.mapsize, cpus, 1),
+        None => ring_bytes(None, cpus, 1).min(PACKETS_MAX),
+    };
+    let file = tls.pcapfile.clone().unwrap_or_else(|| PathBuf::from(PCAPFILE));
+    Ok(Packets {
+        interfaces,
+        filter: tls.filter.join(" "),
+        file: (file != Path::new("-")).then_some(file),
+        buffer_bytes: buffer as u32,
+    })
 }
 
 fn remarks(tls: &Tls) -> Vec<String> {

@@ -84,12 +84,21 @@ static __always_inline void watch_end(u64 thread, struct abi_conn_state *conn) {
         __sync_fetch_and_add(&watching, -1);
 }
 
+/* The socket behind an open file, or NULL. */
+static __always_inline struct sock *sock_of_file(struct file *file) {
+    struct socket *socket;
+
+    if ((BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK)
+        return NULL;
+    socket = BPF_CORE_READ(file, private_data);
+    return BPF_CORE_READ(socket, sk);
+}
+
 /* The socket behind a descriptor of the current task, or NULL. */
 static __always_inline struct sock *sock_of_fd(u32 fd) {
     struct task_struct *task = (void *)bpf_get_current_task();
     struct fdtable *table = BPF_CORE_READ(task, files, fdt);
     struct file *file = NULL;
-    struct socket *socket;
     struct file **slot;
 
     if (fd >= BPF_CORE_READ(table, max_fds))
@@ -97,10 +106,7 @@ static __always_inline struct sock *sock_of_fd(u32 fd) {
     slot = BPF_CORE_READ(table, fd);
     if (bpf_probe_read_kernel(&file, sizeof(file), slot + fd) || !file)
         return NULL;
-    if ((BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK)
-        return NULL;
-    socket = BPF_CORE_READ(file, private_data);
-    return BPF_CORE_READ(socket, sk);
+    return sock_of_file(file);
 }
 
 #endif

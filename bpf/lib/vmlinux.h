@@ -55,10 +55,40 @@ struct files_struct {
     struct fdtable *fdt;
 };
 
+typedef struct {
+    u32 val;
+} kuid_t;
+
+struct cred {
+    kuid_t uid;
+};
+
+struct kernfs_node {
+    u64 id;
+};
+
+struct cgroup {
+    int level;
+    struct kernfs_node *kn;
+    struct cgroup *ancestors[]; /* Linux 6.1 and later */
+};
+
+/* Before that. */
+struct cgroup___numbers {
+    int level;
+    u64 ancestor_ids[];
+};
+
+struct css_set {
+    struct cgroup *dfl_cgrp;
+};
+
 struct task_struct {
     struct task_struct *group_leader;
     struct signal_struct *signal;
     struct files_struct *files;
+    const struct cred *cred;
+    struct css_set *cgroups;
     u64 start_boottime;
     u64 self_exec_id;
     int pid;
@@ -78,15 +108,35 @@ struct file {
 struct in6_addr {
     union {
         __u8 u6_addr8[16];
+        __be32 u6_addr32[4];
     } in6_u;
 };
+
+struct ns_common {
+    unsigned int inum;
+};
+
+struct net {
+    struct ns_common ns;
+};
+
+typedef struct {
+    struct net *net;
+} possible_net_t;
 
 struct sock_common {
     __be32 skc_daddr;
     __be32 skc_rcv_saddr;
-    __be16 skc_dport;
-    __u16 skc_num;
+    union {
+        u32 skc_portpair;
+        struct {
+            __be16 skc_dport;
+            __u16 skc_num;
+        };
+    };
     unsigned short skc_family;
+    unsigned char skc_reuseport : 1;
+    possible_net_t skc_net;
     struct in6_addr skc_v6_daddr;
     struct in6_addr skc_v6_rcv_saddr;
 };
@@ -97,8 +147,25 @@ struct sock {
     u16 sk_type;
 };
 
+struct inet_sock {
+    struct sock sk;
+    __be16 inet_sport;
+};
+
 struct socket {
     struct sock *sk;
+};
+
+struct seq_file;
+
+struct bpf_iter_meta {
+    struct seq_file *seq;
+};
+
+struct bpf_iter__task_file {
+    struct bpf_iter_meta *meta;
+    struct task_struct *task;
+    struct file *file;
 };
 
 #pragma clang attribute pop

@@ -61,4 +61,42 @@ static __always_inline bool wanted(void) {
     return !config.filter_comm || comm_wanted();
 }
 
+/* The control group that lies so many levels below the root, above the task's own one or itself. */
+static __always_inline u64 task_cgroup(struct task_struct *task, u32 level) {
+    struct cgroup *own = BPF_CORE_READ(task, cgroups, dfl_cgrp);
+    struct cgroup *group = NULL;
+    u64 number = 0;
+
+    if (level > (u32)BPF_CORE_READ(own, level))
+        return 0;
+    if (bpf_core_field_exists(own->ancestors)) {
+        bpf_core_read(&group, sizeof(group), &own->ancestors[level]);
+        return BPF_CORE_READ(group, kn, id);
+    }
+    bpf_core_read(&number, sizeof(number), &((struct cgroup___numbers *)own)->ancestor_ids[level]);
+    return number;
+}
+
+/* The same as wanted(), of a task that does not run now. */
+static __always_inline bool task_wanted(struct task_struct *task) {
+    struct task_struct *leader = BPF_CORE_READ(task, group_leader);
+    struct name name = {};
+    u32 tgid = BPF_CORE_READ(task, tgid);
+    u32 uid = BPF_CORE_READ(task, cred, uid.val);
+
+    if (config.filter_pid && !bpf_map_lookup_elem(&pids, &tgid))
+        return false;
+    if (config.filter_uid && !bpf_map_lookup_elem(&uids, &uid))
+        return false;
+    if (config.cgroup && task_cgroup(task, config.cgroup_level) != config.cgroup)
+        return false;
+    if (!config.filter_comm)
+        return true;
+    BPF_CORE_READ_INTO(&name, task, comm);
+    if (bpf_map_lookup_elem(&comms, &name))
+        return true;
+    BPF_CORE_READ_INTO(&name, leader, comm);
+    return bpf_map_lookup_elem(&comms, &name);
+}
+
 #endif

@@ -45,16 +45,8 @@ impl Machine {
 }
 
 fn load(features: &Features) -> Result<Loaded, String> {
-    let settings = Settings {
-        shards: 1,
-        ring_bytes: SMALL_RING,
-        call_cap: None,
-        pids: Vec::new(),
-        uids: Vec::new(),
-        comms: Vec::new(),
-        cgroup: None,
-        hold: false,
-    };
+    let settings =
+        Settings { plaintext: true, shards: 1, ring_bytes: SMALL_RING, ..Settings::default() };
     let kernel = Kernel::load(settings, features.clone()).map_err(|error| error.to_string())?;
     Ok(Loaded {
         programs: kernel.programs(),

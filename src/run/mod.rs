@@ -1,7 +1,10 @@
 //! A capture from start to summary: probes, readers, outputs, and the order in which they end.
 
+mod clock;
 mod context;
+mod outlet;
 mod output;
+mod pcap;
 mod shard;
 mod stop;
 
@@ -15,8 +18,9 @@ use tracing::{debug, info, warn};
 
 use crate::config::Config;
 use crate::exit::Failure;
+use clock::Clock;
 use output::Output;
-use shard::{Clock, Shard};
+use shard::Shard;
 use stop::{End, Stop};
 
 /// Runs until a signal, the end of every process named by `-p`, or the end of the reader.
@@ -24,16 +28,23 @@ pub(crate) fn run(config: &Config) -> Result<(), Failure> {
     for remark in &config.remarks {
         info!("{remark}");
     }
+    if let Some(packets) = &config.packets {
+        return pcap::run(&config.settings, packets);
+    }
     let stop = Stop::install()?;
     let capture = Capture::start(config, &stop)?;
     info!("ready: {}", capture.description());
-    let end = stop.wait(&config.settings.pids)?;
-    match end {
+    wait(&stop, &config.settings.pids)?;
+    capture.finish()
+}
+
+fn wait(stop: &Stop, pids: &[u32]) -> Result<(), Failure> {
+    match stop.wait(pids)? {
         End::Signal => info!("stopping; a second signal ends at once"),
         End::Processes => info!("every process that -p named has ended"),
         End::Output => {}
     }
-    capture.finish()
+    Ok(())
 }
 
 /// A capture that is running.

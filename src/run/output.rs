@@ -1,13 +1,11 @@
 //! Where formatted batches of all shards meet.
 
 use std::io::IsTerminal;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
 
-use sink::{Json, Place, PlaceError, Sink, Summary, Text, TextOptions};
+use sink::{Json, Place, Sink, Summary, Text, TextOptions};
 use stream::Ids;
-use tracing::error;
 
+use super::outlet::Outlet;
 use super::stop::Latch;
 use crate::args::{Colour, Format};
 use crate::config::Config;
@@ -18,11 +16,7 @@ pub(super) struct Output {
     format: Format,
     text: TextOptions,
     ids: Ids,
-    place: Mutex<Place>,
-    failed: Mutex<Option<PlaceError>>,
-    done: AtomicBool,
-    gave_up: AtomicBool,
-    broken: Latch,
+    outlet: Outlet,
 }
 
 impl Output {
@@ -42,11 +36,7 @@ impl Output {
             format: config.format,
             text: TextOptions { precision, colour, hex, ..TextOptions::default() },
             ids: Ids::default(),
-            place: Mutex::new(place),
-            failed: Mutex::new(None),
-            done: AtomicBool::new(false),
-            gave_up: AtomicBool::new(false),
-            broken,
+            outlet: Outlet::new(place, broken),
         })
     }
 
@@ -65,21 +55,12 @@ impl Output {
 
     /// Writes a batch and empties it. After a failure batches are dropped, and the run ends.
     pub(super) fn write(&self, batch: &mut Vec<u8>) {
-        if !batch.is_empty() && !self.done.load(Ordering::Relaxed) {
-            let mut place = self.place.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Err(error) = place.write(batch) {
-                self.done.store(true, Ordering::Relaxed);
-                *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
-                self.broken.set();
-            }
-        }
-        batch.clear();
+        self.outlet.write(batch);
     }
 
     /// Ends the run as failed: what comes after this is incomplete.
     pub(super) fn give_up(&self) {
-        self.gave_up.store(true, Ordering::Relaxed);
-        self.broken.set();
+        self.outlet.give_up();
     }
 
     /// The summary is part of JSON; beside text it is for the person who waits.
@@ -102,15 +83,6 @@ impl Output {
 
     /// How the run ended. A reader that went away has seen what it wanted.
     pub(super) fn verdict(&self) -> Result<(), Failure> {
-        match self.failed.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            _ if self.gave_up.load(Ordering::Relaxed) => {
-                Err(Failure::failed("the capture is incomplete, see above"))
-            }
-            None | Some(PlaceError::Closed { .. }) => Ok(()),
-            Some(failed) => {
-                error!("the output is incomplete");
-                Err(failed.into())
-            }
-        }
+        self.outlet.verdict()
     }
 }

@@ -6,11 +6,11 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use probe::{Names, Ring, Woken};
-use rustix::time::{ClockId, clock_gettime};
 use sink::{Sink, Writing};
 use stream::{GapReason, Limits, Table, Totals};
 use tracing::{error, warn};
 
+use super::clock::Clock;
 use super::context::KernelContext;
 use super::output::Output;
 use super::stop::Latch;
@@ -96,7 +96,7 @@ impl Shard {
         self.batch();
         let Self { table, context, sink, out, output, .. } = &mut self;
         let mut writing = Writing { sink: sink.as_mut(), out };
-        table.finish(Clock::now().boot_ns, context, &mut writing);
+        table.finish(Clock::now().boot_ns(), context, &mut writing);
         output.write(out);
         Books { totals: *self.table.totals() }
     }
@@ -122,31 +122,5 @@ impl Lost {
         );
         self.told = lost.bytes;
         self.at = Some(Instant::now());
-    }
-}
-
-/// The same moment on both clocks: records carry one, people read the other.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Clock {
-    boot_ns: u64,
-    real_ns: u64,
-}
-
-impl Clock {
-    pub(super) fn now() -> Self {
-        let read = |clock| {
-            let time = clock_gettime(clock);
-            time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
-        };
-        Self { boot_ns: read(ClockId::Boottime), real_ns: read(ClockId::Realtime) }
-    }
-
-    /// What to add to CLOCK_BOOTTIME to get wall-clock time.
-    fn offset_ns(self) -> i64 {
-        self.real_ns.wrapping_sub(self.boot_ns) as i64
-    }
-
-    pub(super) fn wall_ns(self) -> u64 {
-        self.real_ns
     }
 }

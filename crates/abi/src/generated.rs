@@ -44,6 +44,8 @@ pub enum Kind {
     Exec = 5,
     /// `REC_EXIT`.
     Exit = 6,
+    /// `REC_FLOW`.
+    Flow = 7,
 }
 
 impl Kind {
@@ -55,6 +57,7 @@ impl Kind {
         Self::Close,
         Self::Exec,
         Self::Exit,
+        Self::Flow,
     ];
 
     /// The alternative with this value, if there is one.
@@ -67,6 +70,7 @@ impl Kind {
             4 => Some(Self::Close),
             5 => Some(Self::Exec),
             6 => Some(Self::Exit),
+            7 => Some(Self::Flow),
             _ => None,
         }
     }
@@ -673,6 +677,75 @@ impl Close {
             let at = 80 + i * 8;
             bytes[at..at + 8].copy_from_slice(&value.to_ne_bytes());
         }
+        bytes
+    }
+}
+
+/// `struct abi_flow`, 128 bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Flow {
+    /// `struct abi_head`, at 0.
+    pub head: Head,
+    /// `__u8[16]`, at 80.
+    pub local: [u8; 16],
+    /// `__u8[16]`, at 96.
+    pub remote: [u8; 16],
+    /// `__u16`, at 112.
+    pub local_port: u16,
+    /// `__u16`, at 114.
+    pub remote_port: u16,
+    /// `__u32`, at 116.
+    pub netns: u32,
+    /// `__u8`, at 120.
+    pub family: u8,
+    /// `__u8`, at 121.
+    pub protocol: u8,
+    /// `__u8`, at 122.
+    pub wanted: u8,
+    /// `__u8`, at 123.
+    pub reuseport: u8,
+    /// `__u8[4]`, at 124.
+    pub pad: [u8; 4],
+}
+
+impl Flow {
+    /// Bytes of the C struct.
+    pub const SIZE: usize = 128;
+
+    /// Reads the first [`Self::SIZE`] bytes; `None` if there are fewer.
+    #[inline]
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let bytes: &[u8; 128] = bytes.first_chunk()?;
+        Some(Self {
+            head: Head::from_bytes(&bytes[0..80])?,
+            local: take(bytes, 80),
+            remote: take(bytes, 96),
+            local_port: u16::from_ne_bytes(take(bytes, 112)),
+            remote_port: u16::from_ne_bytes(take(bytes, 114)),
+            netns: u32::from_ne_bytes(take(bytes, 116)),
+            family: bytes[120],
+            protocol: bytes[121],
+            wanted: bytes[122],
+            reuseport: bytes[123],
+            pad: take(bytes, 124),
+        })
+    }
+
+    /// The bytes as C holds them.
+    #[inline]
+    pub fn to_bytes(&self) -> [u8; Self::SIZE] {
+        let mut bytes = [0; Self::SIZE];
+        bytes[0..80].copy_from_slice(&self.head.to_bytes());
+        bytes[80..96].copy_from_slice(&self.local);
+        bytes[96..112].copy_from_slice(&self.remote);
+        bytes[112..114].copy_from_slice(&self.local_port.to_ne_bytes());
+        bytes[114..116].copy_from_slice(&self.remote_port.to_ne_bytes());
+        bytes[116..120].copy_from_slice(&self.netns.to_ne_bytes());
+        bytes[120] = self.family;
+        bytes[121] = self.protocol;
+        bytes[122] = self.wanted;
+        bytes[123] = self.reuseport;
+        bytes[124..128].copy_from_slice(&self.pad);
         bytes
     }
 }

@@ -20,6 +20,8 @@ mod tests {
         assert_eq!(Data::from_bytes(&bytes).unwrap().to_bytes(), bytes[..]);
         let bytes: Vec<u8> = (1..=Conn::SIZE as u8).collect();
         assert_eq!(Conn::from_bytes(&bytes).unwrap().to_bytes(), bytes[..]);
+        let bytes: Vec<u8> = (1..=Flow::SIZE as u8).collect();
+        assert_eq!(Flow::from_bytes(&bytes).unwrap().to_bytes(), bytes[..]);
         let bytes: Vec<u8> = (1..=Close::SIZE as u8).collect();
         assert_eq!(Close::from_bytes(&bytes).unwrap().to_bytes(), bytes[..]);
     }
@@ -36,7 +38,7 @@ mod tests {
             assert_eq!(Kind::from_u8(value).map_or(value, |kind| kind as u8), value);
         }
         assert_eq!(Kind::from_u8(0), None);
-        assert_eq!(Kind::from_u8(Kind::Exit as u8 + 1), None);
-        assert_eq!(Kind::ALL.len(), 6);
+        assert_eq!(Kind::from_u8(Kind::Flow as u8 + 1), None);
+        assert_eq!(Kind::ALL.len(), 7);
     }
 }

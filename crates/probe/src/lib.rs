@@ -6,9 +6,11 @@
 
 mod attach;
 mod books;
+mod capture;
 mod elf;
 mod examine;
 mod features;
+mod flows;
 mod hold;
 mod hooks;
 mod hurry;
@@ -17,6 +19,7 @@ mod maps;
 mod memory;
 mod names;
 mod plan;
+mod programs;
 mod rights;
 mod ring;
 pub mod site;
@@ -27,6 +30,7 @@ mod watch;
 
 pub use abi::Counter;
 pub use books::{Books, Counters};
+pub use capture::ignore_outgoing;
 pub use elf::ElfError;
 pub use features::Features;
 pub use hooks::{HandError, Hooked, Hooks, Passed, Report};

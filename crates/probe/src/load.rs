@@ -12,12 +12,17 @@ use memmap2::{MmapOptions, MmapRaw};
 
 use crate::books::Books;
 use crate::features::Features;
+use crate::programs;
 use crate::ring::{READER_SLOT, Ring, RingError};
 use crate::target;
 
 /// What a run wants of the kernel half.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Settings {
+    /// Whether it copies the plaintext of TLS libraries.
+    pub plaintext: bool,
+    /// Whether it tells which process uses which socket.
+    pub flows: bool,
     /// How many rings, each with a reader of its own: 1 to [`abi::SHARDS`].
     pub shards: u32,
     /// Bytes of each ring: a power of two, and a multiple of the page size.
@@ -34,6 +39,14 @@ pub struct Settings {
     pub cgroup: Option<Cgroup>,
     /// Stop a program for the milliseconds in which a library that it just loaded is hooked.
     pub hold: bool,
+}
+
+impl Settings {
+    /// Whether only some processes are wanted.
+    pub fn choosy(&self) -> bool {
+        let all = self.pids.is_empty() && self.uids.is_empty() && self.comms.is_empty();
+        !all || self.cgroup.is_some()
+    }
 }
 
 /// A control group of the v2 hierarchy.
@@ -82,9 +95,6 @@ pub struct Kernel {
 /// The compiled programs.
 const OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/ecapture.bpf.o"));
 
-/// Programs that stand in functions of libraries.
-const SHAPES: [&str; 3] = ["buf_entry", "buf_return", "conn_end"];
-
 impl Kernel {
     /// Loads everything and attaches what does not depend on a library.
     pub fn load(settings: Settings, features: Features) -> Result<Self, LoadError> {
@@ -97,21 +107,21 @@ impl Kernel {
         configure(&mut open, &config(&settings, None), &rings)?;
         for mut program in open.progs_mut() {
             let name = program.name().to_string_lossy().into_owned();
-            let shape = SHAPES.contains(&name.as_str());
-            program.set_autoload(match name.as_str() {
-                _ if shape => features.cookies,
-                "sock_sent" | "sock_received" => features.socket_tracepoints,
-                "syscall_entered" => !features.socket_tracepoints,
-                _ => true,
-            });
-            if shape && multi(&settings, &features) {
+            program.set_autoload(programs::program_wanted(&name, &settings, &features));
+            if programs::is_shape(&name) && multi(&settings, &features) {
                 set_uprobe_multi(&mut program);
             }
+        }
+        for mut map in open.maps_mut() {
+            let name = map.name().to_string_lossy().into_owned();
+            let made = programs::table_wanted(&name, &settings, &features);
+            map.set_autocreate(made).map_err(bpf("choosing the tables"))?;
         }
         let main = open.load().map_err(bpf("verifying the programs"))?;
         fill(&main, &settings, &rings)?;
         let readers = Arc::new(map_readers(&main)?);
-        let links = tracepoints(&main)?;
+        let links = programs::attach_tracepoints(&main);
+        let links = links.map_err(bpf("attaching a tracepoint"))?;
         Ok(Self { main, settings, features, rings, readers, _links: links })
     }
 
@@ -137,12 +147,15 @@ impl Kernel {
         configure(&mut open, &config(&self.settings, Some((row, file))), &self.rings)?;
         for mut program in open.progs_mut() {
             let name = program.name().to_string_lossy().into_owned();
-            program.set_autoload(SHAPES.contains(&name.as_str()));
+            program.set_autoload(programs::is_shape(&name));
         }
         for mut map in open.maps_mut() {
             let name = map.name().to_owned();
             if let Some(shared) = self.main.maps().find(|m| m.name() == name && !is_rodata(&name)) {
                 map.reuse_fd(shared.as_fd()).map_err(bpf("sharing a map"))?;
+            } else if !is_rodata(&name) {
+                // The main instance has no use for it.
+                map.set_autocreate(false).map_err(bpf("choosing the tables"))?;
             }
         }
         open.load().map_err(bpf("verifying the programs for one function"))
@@ -269,29 +282,6 @@ fn map_readers(object: &Object) -> Result<MmapRaw, LoadError> {
         .map_err(LoadError::Map)
 }
 
-fn tracepoints(object: &Object) -> Result<Vec<Link>, LoadError> {
-    const TRACEPOINTS: [(&str, &str); 5] = [
-        ("sock_sent", "sock_send_length"),
-        ("sock_received", "sock_recv_length"),
-        ("syscall_entered", "sys_enter"),
-        ("process_exec", "sched_process_exec"),
-        ("process_exit", "sched_process_exit"),
-    ];
-    let mut links = Vec::new();
-    for program in object.progs_mut() {
-        let name = program.name().to_string_lossy().into_owned();
-        let Some((_, point)) = TRACEPOINTS.iter().find(|(program, _)| *program == name) else {
-            continue;
-        };
-        // A program that was not chosen for this kernel was not loaded and has no descriptor.
-        if program.as_fd().as_raw_fd() >= 0 {
-            links
-                .push(program.attach_raw_tracepoint(point).map_err(bpf("attaching a tracepoint"))?);
-        }
-    }
-    Ok(links)
-}
-
-fn bpf(what: &'static str) -> impl Fn(libbpf_rs::Error) -> LoadError {
+pub(crate) fn bpf(what: &'static str) -> impl Fn(libbpf_rs::Error) -> LoadError {
     move |source| LoadError::Bpf { what, source }
 }

@@ -8,6 +8,7 @@ mod address;
 pub mod escape;
 mod hex;
 mod json;
+pub mod pcapng;
 mod place;
 mod text;
 mod time;

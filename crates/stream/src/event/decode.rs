@@ -55,6 +55,8 @@ impl<'a> Event<'a> {
             Kind::Close => Close::decode(record).map(Self::Close),
             Kind::Exec => Ok(Self::Exec(head)),
             Kind::Exit => Ok(Self::Exit(head)),
+            // About sockets, not about connections of a library.
+            Kind::Flow => Err(DecodeError::UnknownKind(head.kind)),
         }
     }
 }
