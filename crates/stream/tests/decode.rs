@@ -107,7 +107,8 @@ fn numbers_outside_the_contract_are_refused() {
     let some = data(head(1), Read, 0, b"");
     let kind = place(|head| head.kind = 0xee);
     for value in 0..=u8::MAX {
-        let known = Kind::from_u8(value).is_some();
+        // A flow is about a socket and none of this crate's business.
+        let known = Kind::from_u8(value).is_some_and(|kind| kind != Kind::Flow);
         let error = Event::decode(&with(&some, kind, value)).err();
         assert_eq!(error == Some(DecodeError::UnknownKind(value)), !known, "{value}");
     }
