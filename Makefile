@@ -7,7 +7,7 @@ RELEASE := target/release/ecapture
 # Root tests are named `…:root:…`; without the right to run them they are left out, and said so.
 SKIP := $(if $(filter 0,$(shell id -u)),,--skip :root:)
 
-.PHONY: help setup build demo test test-user test-live test-kernels test-wide lint fmt abi fuzz bench clean
+.PHONY: help setup build demo test test-user test-live test-kernels test-wide lint fmt abi fuzz bench bench-check bench-figures clean
 
 help: ## list these verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*##/ {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -29,10 +29,11 @@ test: ## all tests: unit, replay, command line, and live ones as root
 	@$(if $(SKIP),echo "not root: tests named :root: are left out")
 	$(CARGO) build --release --locked
 	tests/openssl/build.sh
-	ECAPTURE=$(CURDIR)/$(RELEASE) $(CARGO) test --workspace --locked -- $(SKIP)
+	tests/quic/build.sh
+	ECAPTURE=$(CURDIR)/$(RELEASE) $(CARGO) test --workspace --locked --no-fail-fast -- $(SKIP)
 
 test-user: ## the tests that need no root
-	@$(SETUP) build
+	@$(SETUP) build user
 	$(CARGO) test --workspace --locked -- --skip :root:
 
 test-kernels: ## boot Debian's cloud kernels under qemu and capture there
@@ -40,9 +41,18 @@ test-kernels: ## boot Debian's cloud kernels under qemu and capture there
 	$(CARGO) build --release --locked
 	tests/kernels/run.sh
 
+test-wide: ## sites and keys in programs that are large to fetch; keys live, as root
+	@$(SETUP) test wide
+	$(CARGO) test --locked -p ecapture-probe --test keyscan -- --ignored --nocapture wide::
+	$(CARGO) test --locked -p ecapture-probe --test site -- --ignored --nocapture wide::
+	$(CARGO) build --release --locked
+	ECAPTURE=$(CURDIR)/$(RELEASE) $(CARGO) test --locked -p ecapture-live-tests --test wide -- \
+	    --ignored --nocapture --test-threads 2 $(SKIP)
+
 lint: ## rustfmt, clippy, clang-format, the generated record types, unfinished marks
 	@$(SETUP) lint
 	$(CARGO) fmt --all --check
+	$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	find bpf tests/programs -name '*.[ch]' | xargs clang-format-14 --dry-run --Werror
 	$(CARGO) run -q --locked -p ecapture-abigen -- --check
@@ -51,19 +61,28 @@ lint: ## rustfmt, clippy, clang-format, the generated record types, unfinished m
 
 fmt: ## format everything
 	$(CARGO) fmt --all
+	$(CARGO) fmt --manifest-path fuzz/Cargo.toml
 	find bpf tests/programs -name '*.[ch]' | xargs clang-format-14 -i
 
 abi: ## write crates/abi from bpf/abi.h
 	$(CARGO) run -q -p ecapture-abigen
 
-fuzz: ## run the fuzz targets for FUZZ_SECONDS each
+fuzz: ## run the fuzz targets for FUZZ_SECONDS each, two at a time
 	@$(SETUP) build
-	fuzz/run.sh $(or $(FUZZ_SECONDS),20)
+	fuzz/run.sh $(or $(FUZZ_SECONDS),60)
 
 bench: ## compare with no probes and with other tools, under nginx and wrk
 	@$(SETUP) bench
 	$(CARGO) build --release --locked
 	bench/run.py
+
+bench-check: ## a minute of it; fails if the target suffers, a byte is missing or idle is not idle
+	@$(SETUP) bench
+	$(CARGO) build --release --locked
+	bench/run.py --quick --check --results target/bench
+
+bench-figures: ## put the last table and plot of `make bench` into docs/
+	bench/figures.py
 
 clean: ## remove what was built
 	$(CARGO) clean

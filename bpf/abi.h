@@ -12,22 +12,32 @@ enum abi_limit {
     ABI_CHUNK = 16384,         /* payload bytes of one record, at most: one TLS record's worth */
     ABI_CHUNKS_PER_RUN = 4096, /* turns of the inner copying loop: the verifier allows 8192 jumps */
     ABI_RUNS = 64,             /* and of the outer one: 4 GiB in one call */
-    ABI_SHARDS = 64,           /* rings, at most */
+    ABI_SHARDS = 64,           /* rings of payload, at most */
+    ABI_RINGS = 65,            /* these, and one for news */
     ABI_COMM = 16,             /* TASK_COMM_LEN */
     ABI_ADDR_TRIES = 32,       /* calls in which a connection's socket is looked for every time */
     ABI_ADDR_EVERY = 64,       /* after that, every so many calls */
     ABI_CTRL_RESERVE = 131072, /* ring bytes that payload leaves free for control records */
+    ABI_SITES = 4096,          /* ways to read a key that one run can hold */
+    ABI_LOADS = 3,             /* pointers that are read on the way to a value */
+    ABI_LABEL = 32,            /* bytes of the longest label, and a zero */
+    ABI_RANDOM = 32,           /* bytes of a client_random */
+    ABI_SECRET = 48,           /* bytes of the longest secret */
+    ABI_LAYOUTS = 256,         /* files whose older connections one run can look into */
 };
 
 /* What a record is. */
 enum abi_kind {
-    REC_DATA = 1,  /* abi_data, then `len` bytes of payload */
-    REC_GAP = 2,   /* abi_data, nothing follows: `len` bytes moved that are not shown */
-    REC_CONN = 3,  /* abi_conn: a connection was seen first, or its addresses became known */
-    REC_CLOSE = 4, /* abi_close: the library freed the connection */
-    REC_EXEC = 5,  /* abi_head: the process replaced its program, its connections are gone */
-    REC_EXIT = 6,  /* abi_head: the process ended */
-    REC_FLOW = 7,  /* abi_flow: who uses a socket */
+    REC_DATA = 1,   /* abi_data, then `len` bytes of payload */
+    REC_GAP = 2,    /* abi_data, nothing follows: `len` bytes moved that are not shown */
+    REC_CONN = 3,   /* abi_conn: a connection was seen first, or its addresses became known */
+    REC_CLOSE = 4,  /* abi_close: the library freed the connection */
+    REC_EXEC = 5,   /* abi_head: the process replaced its program, its connections are gone */
+    REC_EXIT = 6,   /* abi_head: the process ended */
+    REC_FLOW = 7,   /* abi_flow: who uses a socket */
+    REC_SECRET = 8, /* abi_secret: a key of a TLS connection */
+    REC_REST = 9,   /* abi_rest: bytes that wait in the memory of a thread that stands still */
+    REC_SHAKE = 10, /* abi_handshake: a TLS handshake went so far that it has keys */
 };
 
 /* Which way the bytes went, as the probed program sees it. */
@@ -39,11 +49,28 @@ enum abi_dir {
 /* Why bytes are missing. */
 enum abi_reason {
     GAP_NONE = 0,
-    GAP_UNREADABLE = 1, /* the program's memory could not be read */
-    GAP_CAP = 2,        /* past the user's cap per call */
-    GAP_NO_BUFFER = 3,  /* the call names no buffer (SSL_sendfile) */
-    GAP_TOO_LONG = 4,   /* one call longer than the kernel half can copy */
-    GAP_RING_FULL = 5,  /* never in a record: the reader sees a jump of `pos` */
+    GAP_UNREADABLE = 1,      /* the program's memory could not be read */
+    GAP_CAP = 2,             /* past the user's cap per call */
+    GAP_NO_BUFFER = 3,       /* the call names no buffer (SSL_sendfile) */
+    GAP_TOO_LONG = 4,        /* one call longer than the kernel half can copy */
+    GAP_RING_FULL = 5,       /* never in a record: the reader sees a jump of `pos` */
+    GAP_OVERLOAD = 6,        /* past what is kept of a call while a ring is full beyond a level */
+    GAP_UNKNOWN_ADDRESS = 7, /* before it was known whether the addresses are wanted */
+};
+
+/* What happens when records come faster than they are read. */
+enum abi_overload {
+    OVERLOAD_GAP = 0,      /* what finds no room is lost, and shows as a gap */
+    OVERLOAD_TRUNCATE = 1, /* before that, only the first bytes of each call are taken */
+    OVERLOAD_PAUSE = 2,    /* the thread waits until its bytes were read out of its memory */
+};
+
+/* Why a connection is followed, so that its bytes are counted, and not shown. */
+enum abi_left {
+    LEFT_NOT = 0,
+    LEFT_SAMPLE = 1,          /* the sample did not take it */
+    LEFT_FILTER = 2,          /* its addresses are not wanted */
+    LEFT_UNKNOWN_ADDRESS = 3, /* some addresses are wanted, and its own are not known so far */
 };
 
 /* How the addresses of a connection were found. */
@@ -71,6 +98,13 @@ enum abi_row_flag {
     ROW_NO_BUFFER = 2, /* the bytes are in no buffer of the caller's */
 };
 
+/* Where the socket is kept that a thread used last. */
+enum abi_sockets {
+    SOCKETS_NOWHERE = 0,
+    SOCKETS_OF_TASK = 1, /* Linux 6.3 and later */
+    SOCKETS_BY_NUMBER = 2,
+};
+
 /* One probed function, as data. Arguments are numbered from 0. */
 struct abi_row {
     __u8 op;
@@ -93,15 +127,34 @@ struct abi_config {
     __u64 ctrl_reserve; /* of these, kept free of payload */
     __u64 call_cap;     /* payload bytes taken of one call */
     __u64 cgroup;       /* only tasks in this control group and below; 0: all */
-    __u32 shards;
+    __u32 shards;       /* rings of payload; the one after them is for news: sockets and keys */
     __u32 cgroup_level; /* how many groups lie above that one */
     __u32 filter_pid;   /* the `pids` set holds who is wanted */
     __u32 filter_uid;   /* the same for `uids` */
     __u32 filter_comm;  /* the same for `comms` */
+    __u32 filter_port;  /* the same for connections and `ports` */
+    __u32 filter_net;   /* and for `nets` */
+    __u32 sockets;      /* enum abi_sockets */
     __u32 fixed;        /* no attach cookies: the next two say what is probed */
     __u32 fixed_row;
     __u32 fixed_file;
+    __u32 overload;       /* enum abi_overload */
+    __u32 steered;        /* struct abi_control is looked at; without, its values are not */
+    __u32 tracer;         /* OVERLOAD_PAUSE: the process that lets threads go on */
+    __u32 only_pid;       /* the only one of `pids`, or 0 */
+    __u32 calls_by_task;  /* a thread keeps its call in flight itself (Linux 5.12 and later) */
     __u64 rows[ABI_ROWS]; /* each a struct abi_row */
+};
+
+/*
+ * What the user half may change while the programs run: one, shared by all rings. Each field is
+ * written by itself, and a call may see any mixture of old and new ones.
+ */
+struct abi_control {
+    __u64 truncate_from; /* bytes in a ring from which calls are cut; 0: always, U64_MAX: never */
+    __u64 keep_bytes;    /* what is taken of a call that is cut */
+    __u32 sample;        /* one connection in so many is shown, chosen when it begins; 0, 1: all */
+    __u32 pad;
 };
 
 /* Starts every record. */
@@ -130,6 +183,17 @@ struct abi_data {
     __u64 moved;    /* bytes that this record stands for; equals head.len in REC_DATA */
     __u64 call_len; /* bytes that the whole call moved */
     __u64 call_off; /* where in the call this record begins */
+};
+
+/*
+ * A call's bytes that found no room in the ring. The thread stops before its next instruction, so
+ * that they stay where they are. In `data`, `moved` is all that is left of the call, and
+ * head.reason why what follows the first `keep` bytes is not shown.
+ */
+struct abi_rest {
+    struct abi_data data;
+    __u64 buf;  /* their address in the process's memory */
+    __u64 keep; /* how many are to be taken */
 };
 
 struct abi_conn {
@@ -168,7 +232,133 @@ struct abi_flow {
     __u8 pad[4];
 };
 
-/* What a ring's reader is doing, written by both halves, one per shard. */
+/* Labels of the NSS key log format (draft-ietf-tls-keylogfile): what a secret is for. */
+enum abi_label {
+    LABEL_CLIENT_RANDOM = 1, /* the master secret of TLS 1.2 and before */
+    LABEL_CLIENT_EARLY_TRAFFIC_SECRET = 2,
+    LABEL_EARLY_EXPORTER_SECRET = 3,
+    LABEL_CLIENT_HANDSHAKE_TRAFFIC_SECRET = 4,
+    LABEL_SERVER_HANDSHAKE_TRAFFIC_SECRET = 5,
+    LABEL_CLIENT_TRAFFIC_SECRET_0 = 6,
+    LABEL_SERVER_TRAFFIC_SECRET_0 = 7,
+    LABEL_EXPORTER_SECRET = 8,
+};
+
+/* Added to a label: the text is not that of a key log, but what the secret is computed from. */
+enum abi_label_flag {
+    LABEL_DERIVES = 128,
+};
+
+/*
+ * The way to a value: a word of struct pt_regs; then, `loads` times, what stands in memory
+ * offsets[i] bytes past it; and offsets[loads] added to the last. Offsets are signed.
+ */
+struct abi_chain {
+    __u8 word;
+    __u8 loads;
+    __u8 pad[6];
+    __u32 offsets[ABI_LOADS + 1];
+};
+
+enum abi_site_flag {
+    SITE_COUNTED = 1,  /* the label's length is in `label_len`; without it a zero ends the label */
+    SITE_DERIVED = 2,  /* the secret is what the thread computed last, not what `secret` leads to */
+    SITE_LENGTH = 4,   /* `secret_len` is kept; without it the label says what the length is */
+    SITE_HKDF = 8,     /* `label` leads to a HkdfLabel (RFC 8446, section 7.1), not to a text */
+    SITE_PARAMS = 16,  /* `label` leads to OSSL_PARAMs, one of which is a text */
+    SITE_LATER = 32,   /* there is no secret here; the thread's next SITE_UNNAMED has it */
+    SITE_UNNAMED = 64, /* there is no label here; the thread's last SITE_LATER had it */
+    SITE_VERSIONED = 128, /* `version` is kept; TLS 1.3 has no secret here */
+};
+
+/* How keys are read at a probed instruction, as data. */
+struct abi_site {
+    struct abi_chain label;      /* where the label begins */
+    struct abi_chain label_len;  /* a number */
+    struct abi_chain secret;     /* where it begins */
+    struct abi_chain secret_len; /* a number: its low 32 bits */
+    struct abi_chain random;     /* where the client_random begins */
+    struct abi_chain version;    /* a number: its low 32 bits are the protocol's */
+    __u8 flags;
+    __u8 pad[7];
+};
+
+enum abi_layout_flag {
+    LAYOUT_EXPORTER = 1, /* `exporter` is known */
+    LAYOUT_MASTER = 2,   /* `master` is known */
+    LAYOUT_SIDED = 4,    /* it holds only if `side` is what stands at `side_at` */
+    LAYOUT_TIGHT = 8,    /* 48 bytes hold each secret, not 64 */
+    LAYOUT_COUNTED = 16, /* and a byte behind them says how many are used */
+};
+
+/*
+ * Where connections of a file keep their secrets, as learned from one that was seen to make its
+ * handshake. `client`, `server` and `exporter` are followed by zeros, up to 64 bytes. Where the
+ * side decides which is which, connections of one side point to code that others don't.
+ */
+struct abi_layout {
+    struct abi_chain random; /* begins in the register that holds the connection; so do all */
+    struct abi_chain client;
+    struct abi_chain server;
+    struct abi_chain exporter;
+    struct abi_chain master; /* of TLS 1.2: 48 bytes */
+    __u64 side;              /* that code, as a distance from the probed instruction */
+    __u32 side_at;           /* bytes past the connection's beginning */
+    __u32 version;           /* changes when more is known */
+    __u8 flags;
+    __u8 pad[7];
+};
+
+/* Where a secret was read. */
+enum abi_secret_source {
+    SECRET_LOGGED = 1,   /* at the library's own call to log it */
+    SECRET_DERIVED = 2,  /* where it was computed */
+    SECRET_ACCESSED = 3, /* in the connection, when its handshake was done */
+    SECRET_FOUND = 4,    /* in the connection, later: it is older than ecapture */
+};
+
+/*
+ * A key of a connection, and the socket that its thread used last before: the handshake's last
+ * record has just come in there. head.conn is the library's connection pointer.
+ */
+struct abi_secret {
+    struct abi_head head;
+    __u64
+        socket_born_ns; /* the same as head.born_ns in the socket's REC_FLOW; 0: no socket known */
+    __u64 socket_used_ns; /* when the thread used it, CLOCK_BOOTTIME */
+    __u8 client_random[ABI_RANDOM];
+    __u8 secret[ABI_SECRET];
+    __u8 local[16]; /* network order; an IPv4 address takes the first 4 bytes */
+    __u8 remote[16];
+    __u32 netns;
+    __u16 local_port; /* host order */
+    __u16 remote_port;
+    __u8 family;     /* 4, 6, or 0: no socket known */
+    __u8 protocol;   /* IPPROTO_TCP or IPPROTO_UDP */
+    __u8 label;      /* enum abi_label */
+    __u8 secret_len; /* 32 or 48 */
+    __u8 source;     /* enum abi_secret_source */
+    __u8 pad[3];
+};
+
+/*
+ * A process made a TLS handshake on a TCP socket, with whatever library: its ClientHello was seen
+ * where the process handed it to the socket or took it from there, and so was what follows only
+ * when there are keys.
+ */
+struct abi_handshake {
+    struct abi_head head;
+    __u8 client_random[ABI_RANDOM];
+    __u8 local[16]; /* network order; an IPv4 address takes the first 4 bytes */
+    __u8 remote[16];
+    __u16 local_port; /* host order */
+    __u16 remote_port;
+    __u8 family; /* 4 or 6 */
+    __u8 server; /* the process took the ClientHello in, and did not send it */
+    __u8 pad[2];
+};
+
+/* What a ring's reader is doing, written by both halves, one per ring. */
 enum abi_reader {
     READER_RUNS = 0,
     READER_NAPS = 1,   /* comes back by itself soon: wake it past the fill level only */
@@ -187,7 +377,8 @@ struct abi_conn_state {
     __u64 start_ns;
     __u64 exec_id;
     __u64 pos[2];
-    __u64 active_sp[2]; /* stack pointer of the outermost call in flight, by direction */
+    __u64 active_sp[2];  /* stack pointer of the outermost call in flight, by direction */
+    __u64 active_num[2]; /* and how many bytes it was asked to move */
     __u32 active_tid[2];
     __u32 calls;
     __u8 announced; /* a REC_CONN went out */
@@ -198,58 +389,67 @@ struct abi_conn_state {
     __u8 remote[16];
     __u16 local_port;
     __u16 remote_port;
-    __u32 pad;
+    __u8 left; /* enum abi_left */
+    __u8 pad[3];
 };
 
-/* Where a call in flight is kept: calls nest, so the thread alone is no key. */
+/* An address, or the first bits of many: a key of the table `nets`. */
+struct abi_net {
+    __u32 bits;    /* of what follows, the family's 8 counted */
+    __u8 family;   /* 4 or 6 */
+    __u8 addr[16]; /* network order; an IPv4 address takes the first 4 bytes */
+    __u8 pad[3];
+};
+
+/* Where a call in flight is kept that its thread has no place for. */
 struct abi_call_key {
     __u64 sp;
     __u32 tgid;
     __u32 pad;
 };
 
-struct abi_call {
-    __u64 ptr;
-    __u64 born_ns;
-    __u64 buf;
-    __u64 out;
-    __u64 num;
-    __u64 nested;   /* bytes that calls inside this one already accounted for */
-    __u64 outer_sp; /* the call around this one, or 0 */
-    __u64 moved;
-    __u64 done;
-    __u64 pos;
-    __u64 time_ns;
-    __u32 tid;
-    __u32 file;
-    __u16 row;
-    __u8 watched; /* the thread's sockets are being looked at */
-    __u8 pad[5];
-};
-
 /* What a full machine may lose, and what balances the books. One array per CPU. */
 enum abi_counter {
-    CNT_CALLS = 0,          /* calls that moved bytes */
-    CNT_MOVED = 1,          /* bytes that they moved, peeks not counted */
-    CNT_RECORDS = 2,        /* records handed to a ring */
-    CNT_RING_FULL = 3,      /* payload and gap records that found no room */
-    CNT_RING_BYTES = 4,     /* the bytes those stood for */
-    CNT_CTRL_LOST = 5,      /* control records that found no room */
-    CNT_CALLS_FULL = 6,     /* calls not followed: too many in flight */
-    CNT_ORPHAN_BYTES = 7,   /* bytes of calls whose entry was not followed */
-    CNT_CONNS_FULL = 8,     /* connections not followed: the table refused them */
-    CNT_LEN_UNREADABLE = 9, /* calls that moved bytes, but how many could not be read */
-    CNT_MAX = 16,
+    CNT_CALLS = 0,               /* calls that moved bytes */
+    CNT_MOVED = 1,               /* bytes that they moved, peeks not counted */
+    CNT_RECORDS = 2,             /* records handed to a ring */
+    CNT_RING_FULL = 3,           /* payload and gap records that found no room */
+    CNT_RING_BYTES = 4,          /* the bytes those stood for */
+    CNT_CTRL_LOST = 5,           /* control records that found no room */
+    CNT_CALLS_FULL = 6,          /* calls not followed: too many in flight */
+    CNT_ORPHAN_BYTES = 7,        /* bytes of calls whose entry was not followed */
+    CNT_CONNS_FULL = 8,          /* connections not followed: the table refused them */
+    CNT_LEN_UNREADABLE = 9,      /* calls that moved bytes, but how many could not be read */
+    CNT_SECRETS = 10,            /* keys handed to a ring */
+    CNT_SECRETS_LOST = 11,       /* keys that found no room */
+    CNT_SECRETS_UNREADABLE = 12, /* keys of which a part could not be read */
+    CNT_SECRETS_ODD = 13,        /* keys of a length that their label can't have */
+    /* Connections that moved bytes and are not shown, by enum abi_left; and their bytes. */
+    CNT_SAMPLE_CONNS = 14,
+    CNT_FILTER_CONNS = 15,
+    CNT_UNKNOWN_CONNS = 16,
+    CNT_SAMPLE_BYTES = 17,
+    CNT_FILTER_BYTES = 18,
+    CNT_UNKNOWN_BYTES = 19,
+    CNT_LOOKS = 20, /* calls whose connection was asked whether it is older than the capture */
+    CNT_MAX = 32,
 };
 
 _Static_assert(sizeof(struct abi_row) == 8, "abi_row");
-_Static_assert(sizeof(struct abi_config) == 576, "abi_config");
+_Static_assert(sizeof(struct abi_config) == 608, "abi_config");
+_Static_assert(sizeof(struct abi_control) == 24, "abi_control");
 _Static_assert(sizeof(struct abi_head) == 80, "abi_head");
 _Static_assert(sizeof(struct abi_data) == 112, "abi_data");
+_Static_assert(sizeof(struct abi_rest) == 128, "abi_rest");
 _Static_assert(sizeof(struct abi_conn) == 128, "abi_conn");
 _Static_assert(sizeof(struct abi_close) == 96, "abi_close");
 _Static_assert(sizeof(struct abi_flow) == 128, "abi_flow");
-_Static_assert(sizeof(struct abi_conn_state) == 112, "abi_conn_state");
-_Static_assert(sizeof(struct abi_call) == 104, "abi_call");
+_Static_assert(sizeof(struct abi_chain) == 24, "abi_chain");
+_Static_assert(sizeof(struct abi_site) == 152, "abi_site");
+_Static_assert(sizeof(struct abi_secret) == 224, "abi_secret");
+_Static_assert(sizeof(struct abi_layout) == 144, "abi_layout");
+_Static_assert(sizeof(struct abi_handshake) == 152, "abi_handshake");
+_Static_assert(sizeof(struct abi_conn_state) == 128, "abi_conn_state");
+_Static_assert(sizeof(struct abi_net) == 24, "abi_net");
 
 #endif

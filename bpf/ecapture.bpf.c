@@ -12,14 +12,23 @@
 #include "lib/maps.h"
 #include "lib/who.h"
 #include "lib/args.h"
+#include "lib/calls.h"
 #include "lib/record.h"
+#include "lib/left.h"
 #include "lib/conn.h"
 #include "lib/sock.h"
 #include "lib/flow.h"
+#include "lib/secret.h"
+#include "lib/derive.h"
+#include "lib/hello.h"
+#include "lib/pause.h"
 
 #include "shape/buf.bpf.c"
+#include "shape/secret.bpf.c"
+#include "shape/found.bpf.c"
 #include "net/sock.bpf.c"
 #include "net/flow.bpf.c"
+#include "net/hello.bpf.c"
 #include "proc.bpf.c"
 
 /* The kernel must see a licence that it knows as compatible; the text's own is in the headers. */

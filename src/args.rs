@@ -4,15 +4,21 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 
+use crate::extcap::Extcap;
+use crate::shown::Shown;
+
 const EXAMPLES: &str = "\
 Examples:
   sudo ecapture tls                              everything, as text
   sudo ecapture tls -p $(pidof -s nginx)         one process
-  sudo ecapture tls --comm curl --hex            by name, as a hex dump
+  sudo ecapture tls --comm curl --raw --hex      by name, all bytes as a hex dump
   sudo ecapture tls --format json -o cap.json    one JSON object per line (docs/json.md)
   sudo ecapture tls --libssl /opt/lib/libssl.so  a library file by hand
+  sudo ecapture tls -m keylog -k keys.log        keys, as SSLKEYLOGFILE has them
   sudo ecapture tls -m pcap -i eth0 -w a.pcapng  packets, for Wireshark
   sudo ecapture tls -m pcap -i any -w - -p 812 tcp port 443 | wireshark -k -i -
+  sudo ecapture tls -m text,pcap -i eth0         both at once
+  sudo ecapture tls --plaintext-pcap a.pcapng    plaintext as TCP streams, for Wireshark
   sudo ecapture doctor                           what could be captured here, and what not
 
 Captured data goes to standard output or to the -o file, everything else to standard error.
@@ -64,9 +70,11 @@ pub(crate) struct Global {
     pub(crate) ecaptureq: Option<String>,
     #[arg(long, value_name = "ADDR", global = true, hide = true)]
     pub(crate) listen: Option<String>,
-    #[arg(long, value_name = "MB", default_value_t = 0, global = true, hide = true)]
+    /// Put the -o file aside, under a name with the time, when it has so many MB; 0 means never
+    #[arg(long, value_name = "MB", default_value_t = 0, global = true)]
     pub(crate) eventroratesize: u64,
-    #[arg(long, value_name = "SECONDS", default_value_t = 0, global = true, hide = true)]
+    /// The same after so many seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 0, global = true)]
     pub(crate) eventroratetime: u64,
 }
 
@@ -79,6 +87,8 @@ pub(crate) enum Command {
     Doctor,
     /// Capture a small HTTPS exchange of its own and compare it with what was sent
     Demo,
+    /// Capture for Wireshark, which then lists ecapture beside the network's interfaces
+    Extcap(Extcap),
     #[command(hide = true, visible_alias = "gnu")]
     Gnutls(Rest),
     #[command(hide = true, visible_alias = "nss")]
@@ -97,15 +107,19 @@ pub(crate) enum Command {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Tls {
-    /// What to make of the traffic
-    #[arg(short, long, value_name = "MODE", default_value = "text")]
-    pub(crate) model: Model,
+    /// What to make of the traffic; several with commas between them
+    #[arg(short, long, value_name = "MODE", default_value = "text", value_delimiter = ',')]
+    pub(crate) model: Vec<Model>,
     /// How plaintext is written [default: text]
     #[arg(long, value_name = "FORMAT")]
     pub(crate) format: Option<Format>,
     /// Write plaintext to this file, readable by its owner only; `-` is standard output
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+    /// Write plaintext to this file too, unmasked, as synthetic TCP streams that Wireshark dissects;
+    /// `-` is standard output
+    #[arg(long, value_name = "FILE")]
+    pub(crate) plaintext_pcap: Option<PathBuf>,
     /// Hook this file too; may be repeated
     #[arg(long, value_name = "PATH")]
     pub(crate) libssl: Vec<PathBuf>,
@@ -117,9 +131,31 @@ pub(crate) struct Tls {
         value_name = "PATH"
     )]
     pub(crate) cgroup_path: Option<PathBuf>,
-    /// Show the bytes as they come
+    /// Only connections with this port at either end; may be repeated
+    #[arg(long, value_name = "PORT", value_delimiter = ',', value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) port: Vec<u16>,
+    /// Only connections with an address in this network at either end, such as 10.0.0.0/8 or ::1;
+    /// may be repeated
+    #[arg(long, value_name = "CIDR", value_delimiter = ',')]
+    pub(crate) net: Vec<String>,
+    /// Only one connection in N, chosen by chance when it begins
+    #[arg(long, value_name = "1/N")]
+    pub(crate) sample: Option<String>,
+    /// Show the bytes as they come, not the messages in them
     #[arg(long)]
     pub(crate) raw: bool,
+    /// Show at most this many bytes of a message's body, the rest is counted [default: 1048576]
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) max_body: Option<usize>,
+    /// Name the fields of gRPC's messages by this description, which `protoc --include_imports
+    /// --descriptor_set_out=FILE` writes; may be repeated
+    #[arg(long, value_name = "FILE")]
+    pub(crate) proto_descriptor: Vec<PathBuf>,
+    /// One line per exchange: time, process, method, status, bytes, milliseconds, URL
+    #[arg(long)]
+    pub(crate) summary: bool,
+    #[command(flatten)]
+    pub(crate) shown: Shown,
     /// Digits of a second in text
     #[arg(long, value_name = "UNIT", default_value = "us")]
     pub(crate) time: TimeUnit,
@@ -129,16 +165,36 @@ pub(crate) struct Tls {
     /// Number of rings, each with a reader of its own [default: one per two CPUs]
     #[arg(long, value_name = "N")]
     pub(crate) shards: Option<u32>,
+    /// What to do when data comes faster than it is read and written
+    #[arg(long, value_name = "POLICY", default_value = "gap")]
+    pub(crate) on_overload: OnOverload,
+    /// With --on-overload truncate or --max-cpu: bytes taken of each call that is cut
+    /// [default: 1024]
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) keep_bytes: Option<u64>,
+    /// Take less when the capture itself uses more than this many percent of one CPU: first the
+    /// head of each call only (--keep-bytes), then fewer of the connections that begin
+    #[arg(long, value_name = "PCT", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) max_cpu: Option<u32>,
     /// Do not stop a program for the milliseconds in which a library that it loads and that was
-    /// never seen before is hooked; its first bytes may be missed
+    /// never seen before is hooked; its first bytes may be missed, and it is told of
     #[arg(long)]
     pub(crate) no_hold: bool,
-    #[arg(short, long, value_name = "FILE", hide = true)]
+    /// Add keys to this file, readable by its owner only; `-` is standard output
+    /// [default: ecapture_openssl_key.log]
+    #[arg(short, long, value_name = "FILE")]
     pub(crate) keylogfile: Option<PathBuf>,
     /// Write packets to this file, readable by its owner only; `-` is standard output
     /// [default: save.pcapng]
     #[arg(short = 'w', long, value_name = "FILE")]
     pub(crate) pcapfile: Option<PathBuf>,
+    /// Go on in a new file when one has so many millions of bytes; each is complete, and its name
+    /// has a number and the time
+    #[arg(long, value_name = "MB", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) rotate_size: Option<u64>,
+    /// Go on in a new file after so many seconds
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) rotate_time: Option<u64>,
     /// Capture packets on this interface, or on `any`; may be repeated
     #[arg(short, long, value_name = "IFNAME")]
     pub(crate) ifname: Vec<String>,
@@ -164,7 +220,8 @@ pub(crate) struct Rest {
 pub(crate) enum Model {
     /// The plaintext
     Text,
-    #[value(alias = "key", hide = true)]
+    /// The keys of connections, as a key log for Wireshark
+    #[value(alias = "key")]
     Keylog,
     /// Packets, as a pcapng file; needs -i
     #[value(alias = "pcapng")]
@@ -173,10 +230,22 @@ pub(crate) enum Model {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// For people: a header line and the payload
+    /// For people: a header line, and the message or the bytes
     Text,
     /// For programs: one object per line
     Json,
+    /// For browsers' developer tools: HTTP Archive 1.2
+    Har,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OnOverload {
+    /// Lose what finds no room; a gap shows how much
+    Gap,
+    /// Before that, take the first bytes of each call only; the rest is a gap
+    Truncate,
+    /// Lose nothing: a thread that finds no room waits until its bytes were written; needs -p
+    Pause,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -205,7 +274,7 @@ pub(crate) fn not_yet(command: &Command) -> String {
         Command::Zsh(_) => "zsh: recording what is typed in zsh",
         Command::Mysqld(_) => "mysqld: recording the statements of a MySQL server",
         Command::Postgres(_) => "postgres: recording the statements of a PostgreSQL server",
-        Command::Tls(_) | Command::Doctor | Command::Demo => "this command",
+        Command::Tls(_) | Command::Doctor | Command::Demo | Command::Extcap(_) => "this command",
     };
     format!("{what} is not in this version; `ecapture tls` captures from OpenSSL and its kin")
 }
@@ -230,6 +299,8 @@ mod tests {
         else {
             panic!("tls");
         };
-        assert_eq!((tls.model, tls.filter.len()), (Model::Pcap, 3));
+        assert_eq!((tls.model.as_slice(), tls.filter.len()), ([Model::Pcap].as_slice(), 3));
+        let Command::Tls(tls) = parse("ecapture tls -m text,pcap").command else { panic!("tls") };
+        assert_eq!(tls.model, [Model::Text, Model::Pcap]);
     }
 }

@@ -3,6 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal, Write};
 use std::os::unix::fs::OpenOptionsExt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tracing_subscriber::EnvFilter;
@@ -11,10 +12,30 @@ use tracing_subscriber::fmt::MakeWriter;
 use crate::args::Global;
 use crate::exit::Failure;
 
+/// Nothing but warnings and errors is said.
+static QUIET: AtomicBool = AtomicBool::new(false);
+
 /// Sets it up, once. `RUST_LOG` overrides the level.
 pub(crate) fn init(global: &Global) -> Result<(), Failure> {
+    init_at(global, if global.debug { "debug" } else { "info" })
+}
+
+/// The same for a reader who takes every word for a complaint.
+pub(crate) fn init_quiet(global: &Global) -> Result<(), Failure> {
+    QUIET.store(!global.debug, Ordering::Relaxed);
+    init_at(global, if global.debug { "debug" } else { "warn" })
+}
+
+/// Writes a summary, for the person who waits.
+pub(crate) fn summary(text: &[u8]) {
+    if !QUIET.load(Ordering::Relaxed) {
+        // Nothing is left to tell if standard error is gone.
+        let _ = io::stderr().write_all(text);
+    }
+}
+
+fn init_at(global: &Global, level: &str) -> Result<(), Failure> {
     let file = global.logaddr.as_deref().filter(|name| !name.is_empty()).map(open).transpose()?;
-    let level = if global.debug { "debug" } else { "info" };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
     let plain = file.is_some() || !io::stderr().is_terminal();
     tracing_subscriber::fmt()

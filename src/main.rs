@@ -5,10 +5,14 @@ mod config;
 mod demo;
 mod doctor;
 mod exit;
+mod extcap;
 mod log;
 mod page;
 mod run;
+mod shown;
 
+use std::ffi::OsStr;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -17,12 +21,18 @@ use crate::args::{Args, Command};
 use crate::exit::{FAILED, Failure};
 
 fn main() -> ExitCode {
-    let args = Args::parse();
+    let mut words: Vec<_> = std::env::args_os().collect();
+    if words.first().is_some_and(|own| Path::new(own).file_name() == Some(OsStr::new(extcap::LINK)))
+    {
+        words.insert(1, "extcap".into());
+    }
+    let args = Args::parse_from(words);
     let done = match args.command {
         Command::Tls(ref tls) => config::Config::from_args(&args.global, tls)
             .and_then(|config| log::init(&args.global).map(|()| config))
             .and_then(|config| run::run(&config)),
         Command::Doctor => log::init(&args.global).and_then(|()| doctor::run()),
+        Command::Extcap(ref extcap) => extcap::run(&args.global, extcap),
         Command::Demo => log::init(&args.global).and_then(|()| demo::run()),
         ref other => Err(Failure::usage(args::not_yet(other))),
     };

@@ -23,6 +23,7 @@ static __always_inline struct abi_conn_state *conn_open(const struct who *who, u
     fresh.born_ns = bpf_ktime_get_boot_ns();
     fresh.start_ns = who->start_ns;
     fresh.exec_id = who->exec_id;
+    fresh.left = left_at_first();
     bpf_map_update_elem(&procs, &tgid, &fresh.start_ns, BPF_ANY);
     if (bpf_map_update_elem(&conns, &key, &fresh, BPF_ANY)) {
         count(CNT_CONNS_FULL, 1);
@@ -32,15 +33,15 @@ static __always_inline struct abi_conn_state *conn_open(const struct who *who, u
 }
 
 /* Says what is known of a connection; said again when more is known or when it found no room. */
-static __always_inline void conn_tell(struct abi_conn_state *conn, const struct abi_call *call,
-                                      u32 shard, void *ring) {
+static __always_inline void conn_tell(const struct who *who, struct abi_conn_state *conn,
+                                      const struct call *call, void *ring) {
     struct abi_conn *rec = bpf_ringbuf_reserve(ring, sizeof(*rec), 0);
 
     if (!rec) {
         count(CNT_CTRL_LOST, 1);
         return;
     }
-    fill_head(&rec->head, REC_CONN, call->time_ns);
+    fill_head_of(&rec->head, who, REC_CONN, call->time_ns);
     rec->head.start_ns = conn->start_ns;
     rec->head.conn = call->ptr;
     rec->head.born_ns = conn->born_ns;
@@ -70,10 +71,10 @@ static __always_inline void conn_close(const struct who *who, u64 ptr, u64 cooki
     if (!conn)
         return;
     ring = conn->pos[DIR_READ] | conn->pos[DIR_WRITE] ? ring_of(shard) : NULL;
-    if (ring) {
+    if (ring && !(LEAVES_OUT && conn->left)) {
         rec = bpf_ringbuf_reserve(ring, sizeof(*rec), 0);
         if (rec) {
-            fill_head(&rec->head, REC_CLOSE, bpf_ktime_get_boot_ns());
+            fill_head_of(&rec->head, who, REC_CLOSE, bpf_ktime_get_boot_ns());
             rec->head.start_ns = conn->start_ns;
             rec->head.conn = ptr;
             rec->head.born_ns = conn->born_ns;

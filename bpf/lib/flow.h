@@ -59,6 +59,18 @@ static __always_inline void flow_user_now(struct flow_user *user) {
     user->wanted = wanted();
 }
 
+/* Both addresses in network order; their family, 4 or 6. */
+static __always_inline u8 flow_addresses(struct sock *sk, u8 *local, u8 *remote) {
+    if (BPF_CORE_READ(sk, __sk_common.skc_family) == AF_INET) {
+        BPF_CORE_READ_INTO((__be32 *)local, sk, __sk_common.skc_rcv_saddr);
+        BPF_CORE_READ_INTO((__be32 *)remote, sk, __sk_common.skc_daddr);
+        return 4;
+    }
+    BPF_CORE_READ_INTO((struct in6_addr *)local, sk, __sk_common.skc_v6_rcv_saddr);
+    BPF_CORE_READ_INTO((struct in6_addr *)remote, sk, __sk_common.skc_v6_daddr);
+    return 6;
+}
+
 static __always_inline void flow_fill(struct abi_flow *flow, struct sock *sk,
                                       const struct flow_user *user, u64 born_ns) {
     __builtin_memset(flow, 0, sizeof(*flow));
@@ -70,15 +82,7 @@ static __always_inline void flow_fill(struct abi_flow *flow, struct sock *sk,
     flow->head.uid = user->uid;
     flow->head.kind = REC_FLOW;
     __builtin_memcpy(flow->head.comm, user->comm, sizeof(user->comm));
-    if (BPF_CORE_READ(sk, __sk_common.skc_family) == AF_INET) {
-        BPF_CORE_READ_INTO((__be32 *)flow->local, sk, __sk_common.skc_rcv_saddr);
-        BPF_CORE_READ_INTO((__be32 *)flow->remote, sk, __sk_common.skc_daddr);
-        flow->family = 4;
-    } else {
-        BPF_CORE_READ_INTO(&flow->local, sk, __sk_common.skc_v6_rcv_saddr);
-        BPF_CORE_READ_INTO(&flow->remote, sk, __sk_common.skc_v6_daddr);
-        flow->family = 6;
-    }
+    flow->family = flow_addresses(sk, flow->local, flow->remote);
     /* A refused connection has given its port back, and this copy of it stays. */
     flow->local_port = bpf_ntohs(BPF_CORE_READ((struct inet_sock *)sk, inet_sport));
     flow->remote_port = bpf_ntohs(BPF_CORE_READ(sk, __sk_common.skc_dport));
@@ -88,12 +92,9 @@ static __always_inline void flow_fill(struct abi_flow *flow, struct sock *sk,
     flow->reuseport = BPF_CORE_READ_BITFIELD_PROBED(sk, __sk_common.skc_reuseport);
 }
 
-/* Packets have one reader of records, whatever else is captured. */
-#define FLOW_SHARD 0
-
 static __always_inline void flow_tell(struct sock *sk, struct flow_mark *mark,
                                       const struct flow_user *user) {
-    void *ring = ring_of(FLOW_SHARD);
+    void *ring = ring_of(NEWS_RING);
     struct abi_flow *flow = ring ? bpf_ringbuf_reserve(ring, sizeof(*flow), 0) : NULL;
 
     if (!flow) {
@@ -105,7 +106,7 @@ static __always_inline void flow_tell(struct sock *sk, struct flow_mark *mark,
     count(CNT_RECORDS, 1);
     mark->told = 1;
     mark->wanted = user->wanted;
-    wake(ring, FLOW_SHARD, false);
+    wake(ring, NEWS_RING, false);
 }
 
 /* A socket's other end, short: only to see that a UDP socket has another one now. */

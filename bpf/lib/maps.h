@@ -3,7 +3,7 @@
 #ifndef ECAPTURE_MAPS_H
 #define ECAPTURE_MAPS_H
 
-/* The rings, one per shard; sizes are set by the user half. */
+/* The rings, one per shard and one for news; sizes are set by the user half. */
 struct ring {
     __uint(type, BPF_MAP_TYPE_RINGBUF);
     __uint(max_entries, 4096);
@@ -11,7 +11,7 @@ struct ring {
 
 struct {
     __uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
-    __uint(max_entries, ABI_SHARDS);
+    __uint(max_entries, ABI_RINGS);
     __type(key, u32);
     __array(values, struct ring);
 } rings SEC(".maps");
@@ -25,10 +25,27 @@ struct reader {
 struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);
     __uint(map_flags, BPF_F_MMAPABLE);
-    __uint(max_entries, ABI_SHARDS);
+    __uint(max_entries, ABI_RINGS);
     __type(key, u32);
     __type(value, struct reader);
 } readers SEC(".maps");
+
+/* What the user half changes while the programs run: one struct abi_control. */
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, u32);
+    __type(value, struct abi_control);
+} control SEC(".maps");
+
+/* Records that left bytes in a thread's memory, by thread, so far. Full: no more threads wait. */
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, 65536);
+    __uint(map_flags, BPF_F_NO_PREALLOC);
+    __type(key, u32);
+    __type(value, u64);
+} owed SEC(".maps");
 
 /* Full: the connection idle for longest is forgotten and starts anew when it is seen again. */
 struct {
@@ -38,12 +55,45 @@ struct {
     __type(value, struct abi_conn_state);
 } conns SEC(".maps");
 
-/* Full: the call is counted in CNT_CALLS_FULL and not followed. */
+/* A call that was entered and has not returned. */
+struct call {
+    u64 sp; /* 0: none */
+    u64 ptr;
+    u64 born_ns;
+    u64 buf;
+    u64 out;
+    u64 num;
+    u64 nested;   /* bytes that calls inside this one already accounted for */
+    u64 outer_sp; /* the call around this one, or 0 */
+    u64 moved;
+    u64 keep; /* up to where in the call bytes are taken */
+    u64 done;
+    u64 pos;
+    u64 time_ns;
+    u32 file;
+    u16 row;
+    u8 watched; /* the thread's sockets are being looked at */
+    u8 cut;     /* `keep` was lowered because of the load */
+    u8 left;    /* the connection's, when the call began */
+    u8 pad[7];
+};
+
+/* A thread's outermost call in flight, which for most is the only one: nothing to lock or to look
+ * for, and it goes with the thread. */
+struct {
+    __uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+    __uint(map_flags, BPF_F_NO_PREALLOC);
+    __type(key, int);
+    __type(value, struct call);
+} calls_of_tasks SEC(".maps");
+
+/* Calls inside calls; on Linux before 5.12 all. Full: the call is counted in CNT_CALLS_FULL and not
+ * followed. */
 struct {
     __uint(type, BPF_MAP_TYPE_HASH);
     __uint(max_entries, 32768);
     __type(key, struct abi_call_key);
-    __type(value, struct abi_call);
+    __type(value, struct call);
 } calls SEC(".maps");
 
 /* Threads inside a call whose connection has no addresses yet, and the socket they used. */
@@ -104,6 +154,111 @@ struct {
     __type(key, struct name);
     __type(value, u8);
 } comms SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, 1024);
+    __type(key, u16);
+    __type(value, u8);
+} ports SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_LPM_TRIE);
+    __uint(map_flags, BPF_F_NO_PREALLOC);
+    __uint(max_entries, 1024);
+    __type(key, struct abi_net);
+    __type(value, u8);
+} nets SEC(".maps");
+
+/* How keys are read, by site number; filled as files are hooked. */
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, ABI_SITES);
+    __type(key, u32);
+    __type(value, struct abi_site);
+} sites SEC(".maps");
+
+/* What a label's text means (enum abi_label): those of a key log, and those that secrets are
+ * computed from (RFC 8446, section 7.1; RFC 5246, section 8.1). Filled by the user half. */
+struct label {
+    u8 text[ABI_LABEL];
+};
+
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, 32);
+    __type(key, struct label);
+    __type(value, u8);
+} labels SEC(".maps");
+
+/* What a thread computes: from the call that names the secret to the one that takes it. */
+struct derivation {
+    u64 out; /* where the secret will be when the call returns, or 0 */
+    u64 sp;  /* the stack pointer then */
+    u32 len;
+    u8 label;
+    u8 done;  /* the secret was read */
+    u16 site; /* whose return that is: it may call others that compute */
+    u8 secret[ABI_SECRET];
+};
+
+/* Full: the thread idle for longest is forgotten, and so is one key if it was in between. */
+struct {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, 4096);
+    __type(key, u64);
+    __type(value, struct derivation);
+} derivations SEC(".maps");
+
+/* The connection that a thread is working on, while it is inside a call of the library. */
+struct working {
+    u64 conn;
+    u64 cookie;
+};
+
+struct {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, 16384);
+    __type(key, u64);
+    __type(value, struct working);
+} workings SEC(".maps");
+
+/* Connections whose key was told, by their client_random, so that each call need not tell it. */
+struct random {
+    u8 bytes[ABI_RANDOM];
+};
+
+struct {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, 16384);
+    __type(key, struct random);
+    __type(value, u8);
+} told SEC(".maps");
+
+/* The socket that a thread used last. It may be gone: what is read of it later must have the same
+ * ports. */
+struct last_socket {
+    u64 sk;
+    u64 born_ns;
+    u64 used_ns;
+    u64 ports;
+};
+
+/* Linux 6.3 and later: it goes with the thread. */
+struct {
+    __uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+    __uint(map_flags, BPF_F_NO_PREALLOC);
+    __type(key, int);
+    __type(value, struct last_socket);
+} last_sockets SEC(".maps");
+
+/* Before that. Full: the thread idle for longest is forgotten. */
+struct {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, 16384);
+    __type(key, u64);
+    __type(value, struct last_socket);
+} last_sockets_old SEC(".maps");
 
 static __always_inline void count(u32 which, u64 by) {
     u64 *slot = bpf_map_lookup_elem(&counters, &which);

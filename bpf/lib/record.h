@@ -10,19 +10,32 @@
 static __always_inline u32 shard_of(u64 ptr, u32 tgid) {
     u64 mixed = (ptr >> 4 ^ (u64)tgid << 32) * 0x9e3779b97f4a7c15ULL;
 
-    return (u32)(mixed >> 40) % (config.shards ?: 1);
+    if (config.shards <= 1)
+        return 0;
+    return (u32)(mixed >> 40) % config.shards;
+}
+
+static __always_inline void fill_head_of(struct abi_head *head, const struct who *who, u8 kind,
+                                         u64 time_ns) {
+    __builtin_memset(head, 0, sizeof(*head));
+    head->time_ns = time_ns;
+    head->tgid = who->tgid;
+    head->tid = who->tid;
+    head->kind = kind;
+    if (READS_TASK) {
+        head->uid = who->task->cred->uid.val;
+        ((u64 *)head->comm)[0] = ((u64 *)who->task->comm)[0];
+        ((u64 *)head->comm)[1] = ((u64 *)who->task->comm)[1];
+        return;
+    }
+    head->uid = (u32)bpf_get_current_uid_gid();
+    bpf_get_current_comm(head->comm, sizeof(head->comm));
 }
 
 static __always_inline void fill_head(struct abi_head *head, u8 kind, u64 time_ns) {
-    u64 ids = bpf_get_current_pid_tgid();
+    struct who who = whoami();
 
-    __builtin_memset(head, 0, sizeof(*head));
-    head->time_ns = time_ns;
-    head->tgid = ids >> 32;
-    head->tid = (u32)ids;
-    head->uid = (u32)bpf_get_current_uid_gid();
-    head->kind = kind;
-    bpf_get_current_comm(head->comm, sizeof(head->comm));
+    fill_head_of(head, &who, kind, time_ns);
 }
 
 /*
@@ -53,6 +66,12 @@ static __always_inline bool has_room(void *ring, u32 bytes, bool *half_full) {
     *half_full = used > config.ring_bytes / 2;
     return used + bytes + config.ctrl_reserve <= config.ring_bytes;
 }
+
+/*
+ * News have a ring of their own: payload can't crowd them out, and their reader need not read all
+ * of that before it knows whose the packets are.
+ */
+#define NEWS_RING (config.shards)
 
 static __always_inline void *ring_of(u32 shard) {
     return bpf_map_lookup_elem(&rings, &shard);

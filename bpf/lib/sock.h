@@ -31,10 +31,11 @@ static __always_inline void watch_begin(u64 thread) {
 }
 
 static __always_inline struct watch *watch_of_thread(void) {
-    u64 thread = bpf_get_current_pid_tgid();
+    u64 thread;
 
     if (!*(volatile u64 *)&watching)
         return NULL;
+    thread = bpf_get_current_pid_tgid();
     return bpf_map_lookup_elem(&watches, &thread);
 }
 

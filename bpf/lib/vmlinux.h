@@ -83,8 +83,15 @@ struct css_set {
     struct cgroup *dfl_cgrp;
 };
 
+typedef struct {
+    unsigned long sig[1];
+} sigset_t;
+
 struct task_struct {
+    unsigned int ptrace;
+    struct task_struct *parent;
     struct task_struct *group_leader;
+    sigset_t blocked;
     struct signal_struct *signal;
     struct files_struct *files;
     const struct cred *cred;
@@ -150,6 +157,11 @@ struct sock {
 struct inet_sock {
     struct sock sk;
     __be16 inet_sport;
+};
+
+struct tcp_sock {
+    u64 bytes_received;
+    u64 bytes_sent;
 };
 
 struct socket {

@@ -6,24 +6,34 @@
 /* start_ns and exec_id tell a process from a later one with its number, and a program from the
  * one that replaced it. */
 struct who {
+    struct task_struct *task; /* NULL: it can't be read like our own memory */
     u64 start_ns;
     u64 exec_id;
     u32 tgid;
     u32 tid;
 };
 
-static __always_inline struct who whoami(void) {
-    u64 id = bpf_get_current_pid_tgid();
-    struct who who = {.tgid = id >> 32, .tid = (u32)id};
-    struct task_struct *task, *leader;
+/* Since 5.11 the task can be read like our own memory, without a helper call per field. */
+#define READS_TASK bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_current_task_btf)
 
-    /* Since 5.11 the task can be read like our own memory, without a helper call per field. */
-    if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_current_task_btf)) {
-        leader = ((struct task_struct *)bpf_get_current_task_btf())->group_leader;
+static __always_inline struct who whoami(void) {
+    struct who who = {};
+    struct task_struct *task, *leader;
+    u64 id;
+
+    if (READS_TASK) {
+        task = (struct task_struct *)bpf_get_current_task_btf();
+        leader = task->group_leader;
+        who.task = task;
+        who.tgid = task->tgid;
+        who.tid = task->pid;
         who.start_ns = leader->start_boottime;
         who.exec_id = leader->self_exec_id;
         return who;
     }
+    id = bpf_get_current_pid_tgid();
+    who.tgid = id >> 32;
+    who.tid = (u32)id;
     task = (void *)bpf_get_current_task();
     leader = BPF_CORE_READ(task, group_leader);
     who.start_ns = BPF_CORE_READ(leader, start_boottime);
@@ -43,11 +53,9 @@ static __always_inline bool comm_wanted(void) {
     return bpf_map_lookup_elem(&comms, &name);
 }
 
-static __always_inline bool wanted(void) {
+static __always_inline bool wanted_of(u32 tgid) {
     if (config.filter_pid) {
-        u32 tgid = bpf_get_current_pid_tgid() >> 32;
-
-        if (!bpf_map_lookup_elem(&pids, &tgid))
+        if (config.only_pid ? tgid != config.only_pid : !bpf_map_lookup_elem(&pids, &tgid))
             return false;
     }
     if (config.filter_uid) {
@@ -59,6 +67,10 @@ static __always_inline bool wanted(void) {
     if (config.cgroup && bpf_get_current_ancestor_cgroup_id(config.cgroup_level) != config.cgroup)
         return false;
     return !config.filter_comm || comm_wanted();
+}
+
+static __always_inline bool wanted(void) {
+    return wanted_of(bpf_get_current_pid_tgid() >> 32);
 }
 
 /* The control group that lies so many levels below the root, above the task's own one or itself. */

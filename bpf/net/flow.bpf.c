@@ -41,12 +41,36 @@ static __always_inline struct flow_mark *old_mark_of(struct sock *sk) {
     return bpf_map_lookup_elem(&flow_marks_old, &key);
 }
 
+/* Keys are told with the socket that their thread used last before. */
+static __always_inline void flow_note(struct sock *sk, const struct flow_mark *mark) {
+    struct last_socket *last;
+
+    if (config.sockets != SOCKETS_OF_TASK)
+        return;
+    last = bpf_task_storage_get(&last_sockets, bpf_get_current_task_btf(), NULL,
+                                BPF_LOCAL_STORAGE_GET_F_CREATE);
+    if (last)
+        socket_used(last, sk, mark);
+}
+
+static __always_inline void old_flow_note(struct sock *sk, const struct flow_mark *mark) {
+    u64 thread = bpf_get_current_pid_tgid();
+    struct last_socket last = {};
+
+    if (config.sockets != SOCKETS_BY_NUMBER)
+        return;
+    socket_used(&last, sk, mark);
+    bpf_map_update_elem(&last_sockets_old, &thread, &last, BPF_ANY);
+}
+
 SEC("tp_btf/sock_send_length")
 int BPF_PROG(flow_sent, struct sock *sk) {
     struct flow_mark *mark = mark_of(sk);
 
-    if (mark)
+    if (mark) {
         flow_used(sk, mark);
+        flow_note(sk, mark);
+    }
     return 0;
 }
 
@@ -54,8 +78,10 @@ SEC("tp_btf/sock_recv_length")
 int BPF_PROG(flow_received, struct sock *sk) {
     struct flow_mark *mark = mark_of(sk);
 
-    if (mark)
+    if (mark) {
         flow_used(sk, mark);
+        flow_note(sk, mark);
+    }
     return 0;
 }
 
@@ -94,8 +120,10 @@ int old_flow_call(struct bpf_raw_tracepoint_args *ctx) {
     sk = sock_of_fd((u32)PT_REGS_PARM1_CORE_SYSCALL(regs));
     if (sk)
         mark = old_mark_of(sk);
-    if (mark)
+    if (mark) {
         flow_used(sk, mark);
+        old_flow_note(sk, mark);
+    }
     return 0;
 }
 

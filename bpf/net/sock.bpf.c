@@ -22,10 +22,12 @@ int sock_received(void *ctx) {
 
 static __always_inline bool is_socket_call(u64 nr) {
 #if defined(__TARGET_ARCH_x86)
-    /* read write readv writev sendfile sendto recvfrom sendmsg recvmsg */
-    return nr <= 1 || nr == 19 || nr == 20 || nr == 40 || (nr >= 44 && nr <= 47);
+    /* read write readv writev sendfile sendto recvfrom sendmsg recvmsg recvmmsg sendmmsg */
+    return nr <= 1 || nr == 19 || nr == 20 || nr == 40 || (nr >= 44 && nr <= 47) || nr == 299 ||
+           nr == 307;
 #else
-    return (nr >= 63 && nr <= 66) || nr == 71 || nr == 206 || nr == 207 || nr == 211 || nr == 212;
+    return (nr >= 63 && nr <= 66) || nr == 71 || nr == 206 || nr == 207 || nr == 211 || nr == 212 ||
+           nr == 243 || nr == 269;
 #endif
 }
 

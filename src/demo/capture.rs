@@ -35,7 +35,9 @@ impl Capture {
         // The program that runs, also if its name has meanwhile become another's.
         let mut command = Command::new("/proc/self/exe");
         command.arg0("ecapture");
-        command.args(["tls", "--format", "json", "--comm", "openssl", "--output"]).arg(&file);
+        command
+            .args(["tls", "--raw", "--format", "json", "--comm", "openssl", "--output"])
+            .arg(&file);
         // Or the line that is waited for may never come.
         command.env_remove("RUST_LOG");
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());

@@ -24,6 +24,7 @@ pub(super) fn tell(page: &mut Page, survey: &Survey) {
                 page.below(&format!("not hooked: {reason}"));
             }
         }
+        keys(page, file);
         page.below(&format!("used by {}", users(file, probe::comm)));
     }
     if survey.files.is_empty() {
@@ -36,6 +37,20 @@ pub(super) fn tell(page: &mut Page, survey: &Survey) {
     if survey.unopened > 0 {
         let unopened = survey.unopened;
         page.line(Mark::Note, &format!("files in use that may not be opened: {unopened}"));
+    }
+}
+
+/// Where `-m keylog` and `-m pcap` would get its keys.
+fn keys(page: &mut Page, file: &Carrier) {
+    match &file.keys {
+        Ok(places) => {
+            page.below("keys would be read at:");
+            places.iter().for_each(|place| page.below(&format!("  {place}")));
+        }
+        Err(why) => {
+            let why = why.strip_prefix("its keys can't be read: ").unwrap_or(why);
+            page.below(&format!("no keys: {why}"));
+        }
     }
 }
 
@@ -64,7 +79,11 @@ mod tests {
     use super::*;
 
     fn carrier(pids: Vec<u32>, functions: Result<Vec<Probed>, String>) -> Carrier {
-        Carrier { path: "/lib/libssl.so.3".to_owned(), pids, functions }
+        let keys = match functions {
+            Ok(_) => Ok(vec!["log function at 0x1".to_owned()]),
+            Err(_) => Err("no key log labels".to_owned()),
+        };
+        Carrier { path: "/lib/libssl.so.3".to_owned(), pids, functions, keys }
     }
 
     #[test]
@@ -89,6 +108,10 @@ mod tests {
         let text = page.as_text();
         assert!(text.starts_with("TLS libraries in 7 processes\n  ok    /lib/libssl.so.3\n"));
         assert!(text.contains("would be hooked:\n            SSL_read SSL_write (site: entry)\n"));
+        assert!(
+            text.contains("          keys would be read at:\n            log function at 0x1\n")
+        );
+        assert!(text.contains("          no keys: no key log labels\n"));
         assert!(text.contains("  no    /lib/libssl.so.3\n          not hooked: a 32-bit file\n"));
         assert!(text.contains("looked at: 5\n") && text.contains("opened: 3\n"));
     }

@@ -37,7 +37,7 @@ impl Machine {
             arch: name.machine().to_string_lossy().into_owned(),
             lockdown: Lockdown::read(),
             loaded: (able && features.missing().is_empty()).then(|| load(&features)),
-            watching: able.then(|| Watch::start().map(drop).map_err(|error| error.to_string())),
+            watching: able.then(|| Watch::start(&[]).map(drop).map_err(|error| error.to_string())),
             missing_rights,
             features,
         }
@@ -45,8 +45,14 @@ impl Machine {
 }
 
 fn load(features: &Features) -> Result<Loaded, String> {
-    let settings =
-        Settings { plaintext: true, shards: 1, ring_bytes: SMALL_RING, ..Settings::default() };
+    let settings = Settings {
+        plaintext: true,
+        flows: true,
+        secrets: true,
+        shards: 1,
+        ring_bytes: SMALL_RING,
+        ..Settings::default()
+    };
     let kernel = Kernel::load(settings, features.clone()).map_err(|error| error.to_string())?;
     Ok(Loaded {
         programs: kernel.programs(),

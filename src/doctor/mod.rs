@@ -64,7 +64,10 @@ mod tests {
 
     #[test]
     fn the_last_line_counts_what_would_be_hooked() {
-        let file = |functions| Carrier { path: "/a".to_owned(), pids: vec![1], functions };
+        let file = |functions| {
+            let keys = Ok(Vec::new());
+            Carrier { path: "/a".to_owned(), pids: vec![1], functions, keys }
+        };
         let (yes, no) = (file(Ok(Vec::new())), file(Err("GnuTLS".to_owned())));
         assert!(concluded(&[], Vec::new()).ends_with("no TLS library is in use now"));
         assert!(concluded(&[], vec![yes.clone()]).ends_with("1 of 1 TLS files"));

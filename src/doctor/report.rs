@@ -65,7 +65,8 @@ fn offers(page: &mut Page, machine: &Machine, remedies: &mut Vec<String>) {
         asked(page, features, remedies);
     } else {
         // Without rights the kernel answers the questions with anything.
-        let unknown = "ring buffers, attach cookies: not known, asking takes what is missing";
+        let unknown =
+            "ring buffers, attach cookies, task storage: not known, asking takes what is missing";
         page.line(Mark::Note, unknown);
     }
     // These two are read from BTF.
@@ -98,6 +99,13 @@ fn asked(page: &mut Page, features: &Features, remedies: &mut Vec<String>) {
         false => page.line(
             Mark::Note,
             "attach cookies: none, so programs are loaded for each function of each file",
+        ),
+    }
+    match features.task_storage {
+        true => page.line(Mark::Ok, "task storage: each thread keeps its own call in flight"),
+        false => page.line(
+            Mark::Note,
+            "task storage: none, so calls in flight are kept in a table, which costs more",
         ),
     }
 }
@@ -169,7 +177,9 @@ mod tests {
                 btf: true,
                 ring_buffer: true,
                 cookies: true,
+                task_storage: true,
                 uprobe_multi: true,
+                uprobe_multi_pid: true,
                 socket_tracepoints: true,
             },
             loaded: Some(Ok(Loaded {
@@ -209,6 +219,7 @@ mod tests {
         let mut older = good();
         older.features = Features {
             cookies: false,
+            task_storage: false,
             uprobe_multi: false,
             socket_tracepoints: false,
             ..older.features
@@ -216,7 +227,7 @@ mod tests {
         older.lockdown = Lockdown::Unknown;
         let (text, remedies) = told(&older);
         assert!(remedies.is_empty());
-        assert_eq!((lines_with(&text, "no").len(), lines_with(&text, "note").len()), (0, 4));
+        assert_eq!((lines_with(&text, "no").len(), lines_with(&text, "note").len()), (0, 5));
     }
 
     #[test]

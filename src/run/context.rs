@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use probe::{Books, Names};
+use probe::{Books, GoOn, Names, read_memory};
 use stream::{Context, Ended, InFlight, Key};
 
 /// Answers from the kernel half's tables and from `/proc`.
@@ -10,11 +10,13 @@ use stream::{Context, Ended, InFlight, Key};
 pub(super) struct KernelContext {
     names: Arc<Names>,
     books: Books,
+    /// For threads that wait.
+    go_on: Option<GoOn>,
 }
 
 impl KernelContext {
-    pub(super) fn new(names: Arc<Names>, books: Books) -> Self {
-        Self { names, books }
+    pub(super) fn new(names: Arc<Names>, books: Books, go_on: Option<GoOn>) -> Self {
+        Self { names, books, go_on }
     }
 }
 
@@ -29,13 +31,19 @@ impl Context for KernelContext {
 
     fn ended(&mut self, key: &Key) -> Option<Ended> {
         let state = self.books.end(key.tgid, key.conn, key.born_ns)?;
-        let mut in_flight = [None, None];
-        for (call, sp) in in_flight.iter_mut().zip(state.active_sp) {
-            if sp != 0 {
-                let found = self.books.end_call(key.tgid, sp);
-                *call = found.map(|call| InFlight { requested: call.num });
-            }
-        }
+        let in_flight = [0, 1].map(|dir| {
+            (state.active_sp[dir] != 0).then(|| InFlight { requested: state.active_num[dir] })
+        });
         Some(Ended { pos: state.pos, in_flight })
+    }
+
+    fn memory(&mut self, tid: u32, address: u64, into: &mut [u8]) -> usize {
+        read_memory(tid, address, into)
+    }
+
+    fn go_on(&mut self, tid: u32) {
+        if let Some(go_on) = &self.go_on {
+            go_on.read(tid);
+        }
     }
 }

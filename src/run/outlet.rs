@@ -35,12 +35,35 @@ impl Outlet {
         if !batch.is_empty() && !self.done.load(Ordering::Relaxed) {
             let mut place = self.place.lock().unwrap_or_else(PoisonError::into_inner);
             if let Err(error) = place.write(batch) {
-                self.done.store(true, Ordering::Relaxed);
-                *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
-                self.broken.set();
+                self.fail(error);
             }
         }
         batch.clear();
+    }
+
+    /// Writes to another place from now on, if it could be opened; else the run ends.
+    pub(super) fn move_to(&self, place: Result<Place, PlaceError>) {
+        match place {
+            Ok(place) => *self.place.lock().unwrap_or_else(PoisonError::into_inner) = place,
+            Err(error) => self.fail(error),
+        }
+    }
+
+    fn fail(&self, error: PlaceError) {
+        self.done.store(true, Ordering::Relaxed);
+        *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+        self.broken.set();
+    }
+
+    /// Nothing follows: ends what was written.
+    pub(super) fn finish(&self) {
+        if self.done.load(Ordering::Relaxed) {
+            return;
+        }
+        let mut place = self.place.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Err(error) = place.finish() {
+            *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+        }
     }
 
     /// Ends the run as failed: what comes after this is incomplete.

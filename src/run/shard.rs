@@ -3,56 +3,68 @@
 
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
 
-use probe::{Names, Ring, Woken};
+use probe::{Ring, Woken};
 use sink::{Sink, Writing};
-use stream::{GapReason, Limits, Table, Totals};
-use tracing::{error, warn};
+use stream::filter::Sieve;
+use stream::{Close, Conn, Gap, GapReason, Limits, Message, Messages, Piece, Table, Totals};
+use tracing::error;
 
 use super::clock::Clock;
 use super::context::KernelContext;
+use super::lost::Lost;
 use super::output::Output;
+use super::stages::{Job, Stages};
 use super::stop::Latch;
+use super::synthesis::Synthesis;
 use crate::exit::Failure;
 
 /// Formatted bytes that make a batch.
 const BATCH: usize = 64 << 10;
-/// Between two lines about lost events.
-const LOST_EVERY: Duration = Duration::from_secs(1);
 
 /// What a shard counted.
 #[derive(Debug)]
 pub(super) struct Books {
     pub(super) totals: Totals,
+    /// Messages that were shown without an answer of the filter.
+    pub(super) unasked: u64,
 }
 
 /// A ring, the connections that come through it, and their way out.
 pub(super) struct Shard {
     ring: Ring,
     table: Table,
+    stages: Stages,
     context: KernelContext,
     sink: Box<dyn Sink + Send>,
     out: Vec<u8>,
     output: Arc<Output>,
-    lost: Lost,
+    /// Who gets the bytes as they are, too.
+    bytes: Option<Synthesis>,
+    lost: Arc<Lost>,
+    /// How much this shard told `lost` of.
+    lost_bytes: u64,
 }
 
 impl Shard {
     pub(super) fn new(
         ring: Ring,
-        names: Arc<Names>,
-        books: probe::Books,
+        context: KernelContext,
         output: &Arc<Output>,
+        lost: &Arc<Lost>,
+        limits: Limits,
     ) -> Self {
         Self {
             ring,
-            table: Table::new(Limits::default(), output.ids()),
-            context: KernelContext::new(names, books),
+            table: Table::new(limits, output.ids()),
+            stages: output.stages(),
+            context,
             sink: output.sink(),
             out: Vec::with_capacity(2 * BATCH),
             output: Arc::clone(output),
-            lost: Lost { told: 0, at: None },
+            bytes: output.synthesis(),
+            lost: Arc::clone(lost),
+            lost_bytes: 0,
         }
     }
 
@@ -62,7 +74,8 @@ impl Shard {
         let thread = thread::Builder::new().name("shard".to_owned()).spawn(move || {
             loop {
                 self.batch();
-                match self.ring.wait(stop.fd()) {
+                let patience = self.bytes.as_ref().and_then(Synthesis::patience);
+                match self.ring.wait(stop.fd(), patience) {
                     Ok(Woken::Records) => {}
                     Ok(Woken::Stop) => break,
                     Err(error) => {
@@ -79,48 +92,70 @@ impl Shard {
 
     fn batch(&mut self) {
         self.table.set_wall_offset(Clock::now().offset_ns());
-        let Self { ring, table, context, sink, out, output, .. } = self;
+        let Self { ring, table, stages, context, sink, out, output, bytes, .. } = self;
+        let mut batches = Batches { writing: Writing { sink: sink.as_mut(), out }, output };
         ring.drain(|record| {
-            let mut writing = Writing { sink: sink.as_mut(), out };
-            // Counted by the table; the summary says how many.
-            let _ = table.push_record(record, context, &mut writing);
-            if writing.out.len() >= BATCH {
-                output.write(writing.out);
-            }
+            stages.run(Job::Record(record), table, context, &mut batches, bytes.as_mut());
         });
-        output.write(out);
-        self.lost.tell(self.table.totals());
+        batches.write(1);
+        bytes.iter_mut().for_each(Synthesis::flush);
+        let lost = self.table.totals().gap(GapReason::RingFull).bytes;
+        self.lost.tell(lost - self.lost_bytes);
+        self.lost_bytes = lost;
     }
 
     fn finish(mut self) -> Books {
         self.batch();
-        let Self { table, context, sink, out, output, .. } = &mut self;
-        let mut writing = Writing { sink: sink.as_mut(), out };
-        table.finish(Clock::now().boot_ns(), context, &mut writing);
-        output.write(out);
-        Books { totals: *self.table.totals() }
+        let Self { table, stages, context, sink, out, output, bytes, .. } = &mut self;
+        let mut batches = Batches { writing: Writing { sink: sink.as_mut(), out }, output };
+        let now = Clock::now().boot_ns();
+        stages.run(Job::Finish(now), table, context, &mut batches, bytes.as_mut());
+        batches.write(1);
+        bytes.iter_mut().for_each(Synthesis::flush);
+        let unasked = stages.sieve.as_ref().map_or(0, Sieve::given_up);
+        Books { totals: *self.table.totals(), unasked }
     }
 }
 
-/// Loss as it happens, at most one line a second.
-struct Lost {
-    told: u64,
-    at: Option<Instant>,
+/// What a table tells, formatted, and written whenever it is enough for a batch: a record may
+/// stand for more bytes than memory should hold.
+struct Batches<'a> {
+    writing: Writing<'a, dyn Sink + Send>,
+    output: &'a Output,
 }
 
-impl Lost {
-    fn tell(&mut self, totals: &Totals) {
-        let lost = totals.gap(GapReason::RingFull);
-        let recent = self.at.is_some_and(|at| at.elapsed() < LOST_EVERY);
-        if lost.bytes == self.told || recent {
-            return;
+impl Batches<'_> {
+    fn write(&mut self, from: usize) {
+        if self.writing.out.len() >= from {
+            self.output.write(self.writing.out);
         }
-        warn!(
-            "lost events: {} bytes so far found no room in the ring; --mapsize makes it larger, \
-             -p, -u, --comm and -t make less of it",
-            lost.bytes
-        );
-        self.told = lost.bytes;
-        self.at = Some(Instant::now());
+    }
+}
+
+impl stream::Output for Batches<'_> {
+    fn open(&mut self, conn: &Conn, time: u64) {
+        self.writing.open(conn, time);
+    }
+
+    fn data(&mut self, conn: &Conn, piece: &Piece<'_>) {
+        self.writing.data(conn, piece);
+        self.write(BATCH);
+    }
+
+    fn gap(&mut self, conn: &Conn, gap: &Gap) {
+        self.writing.gap(conn, gap);
+        self.write(BATCH);
+    }
+
+    fn close(&mut self, conn: &Conn, close: &Close) {
+        self.writing.close(conn, close);
+        self.write(BATCH);
+    }
+}
+
+impl Messages for Batches<'_> {
+    fn message(&mut self, conn: &Conn, message: &Message<'_>) {
+        self.writing.message(conn, message);
+        self.write(BATCH);
     }
 }

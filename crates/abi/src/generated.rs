@@ -19,6 +19,8 @@ pub const CHUNKS_PER_RUN: usize = 4096;
 pub const RUNS: usize = 64;
 /// `ABI_SHARDS` of `enum abi_limit`.
 pub const SHARDS: usize = 64;
+/// `ABI_RINGS` of `enum abi_limit`.
+pub const RINGS: usize = 65;
 /// `ABI_COMM` of `enum abi_limit`.
 pub const COMM: usize = 16;
 /// `ABI_ADDR_TRIES` of `enum abi_limit`.
@@ -27,6 +29,18 @@ pub const ADDR_TRIES: usize = 32;
 pub const ADDR_EVERY: usize = 64;
 /// `ABI_CTRL_RESERVE` of `enum abi_limit`.
 pub const CTRL_RESERVE: usize = 131072;
+/// `ABI_SITES` of `enum abi_limit`.
+pub const SITES: usize = 4096;
+/// `ABI_LOADS` of `enum abi_limit`.
+pub const LOADS: usize = 3;
+/// `ABI_LABEL` of `enum abi_limit`.
+pub const LABEL: usize = 32;
+/// `ABI_RANDOM` of `enum abi_limit`.
+pub const RANDOM: usize = 32;
+/// `ABI_SECRET` of `enum abi_limit`.
+pub const SECRET: usize = 48;
+/// `ABI_LAYOUTS` of `enum abi_limit`.
+pub const LAYOUTS: usize = 256;
 
 /// `enum abi_kind`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -46,6 +60,12 @@ pub enum Kind {
     Exit = 6,
     /// `REC_FLOW`.
     Flow = 7,
+    /// `REC_SECRET`.
+    Secret = 8,
+    /// `REC_REST`.
+    Rest = 9,
+    /// `REC_SHAKE`.
+    Shake = 10,
 }
 
 impl Kind {
@@ -58,6 +78,9 @@ impl Kind {
         Self::Exec,
         Self::Exit,
         Self::Flow,
+        Self::Secret,
+        Self::Rest,
+        Self::Shake,
     ];
 
     /// The alternative with this value, if there is one.
@@ -71,6 +94,9 @@ impl Kind {
             5 => Some(Self::Exec),
             6 => Some(Self::Exit),
             7 => Some(Self::Flow),
+            8 => Some(Self::Secret),
+            9 => Some(Self::Rest),
+            10 => Some(Self::Shake),
             _ => None,
         }
     }
@@ -120,6 +146,10 @@ pub enum Reason {
     TooLong = 4,
     /// `GAP_RING_FULL`.
     RingFull = 5,
+    /// `GAP_OVERLOAD`.
+    Overload = 6,
+    /// `GAP_UNKNOWN_ADDRESS`.
+    UnknownAddress = 7,
 }
 
 impl Reason {
@@ -131,6 +161,8 @@ impl Reason {
         Self::NoBuffer,
         Self::TooLong,
         Self::RingFull,
+        Self::Overload,
+        Self::UnknownAddress,
     ];
 
     /// The alternative with this value, if there is one.
@@ -143,6 +175,76 @@ impl Reason {
             3 => Some(Self::NoBuffer),
             4 => Some(Self::TooLong),
             5 => Some(Self::RingFull),
+            6 => Some(Self::Overload),
+            7 => Some(Self::UnknownAddress),
+            _ => None,
+        }
+    }
+}
+
+/// `enum abi_overload`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Overload {
+    /// `OVERLOAD_GAP`.
+    Gap = 0,
+    /// `OVERLOAD_TRUNCATE`.
+    Truncate = 1,
+    /// `OVERLOAD_PAUSE`.
+    Pause = 2,
+}
+
+impl Overload {
+    /// Every alternative, in the order of the header.
+    pub const ALL: &[Self] = &[
+        Self::Gap,
+        Self::Truncate,
+        Self::Pause,
+    ];
+
+    /// The alternative with this value, if there is one.
+    #[inline]
+    pub fn from_u8(value: u8) -> Option<Self> {
+        match value {
+            0 => Some(Self::Gap),
+            1 => Some(Self::Truncate),
+            2 => Some(Self::Pause),
+            _ => None,
+        }
+    }
+}
+
+/// `enum abi_left`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Left {
+    /// `LEFT_NOT`.
+    Not = 0,
+    /// `LEFT_SAMPLE`.
+    Sample = 1,
+    /// `LEFT_FILTER`.
+    Filter = 2,
+    /// `LEFT_UNKNOWN_ADDRESS`.
+    UnknownAddress = 3,
+}
+
+impl Left {
+    /// Every alternative, in the order of the header.
+    pub const ALL: &[Self] = &[
+        Self::Not,
+        Self::Sample,
+        Self::Filter,
+        Self::UnknownAddress,
+    ];
+
+    /// The alternative with this value, if there is one.
+    #[inline]
+    pub fn from_u8(value: u8) -> Option<Self> {
+        match value {
+            0 => Some(Self::Not),
+            1 => Some(Self::Sample),
+            2 => Some(Self::Filter),
+            3 => Some(Self::UnknownAddress),
             _ => None,
         }
     }
@@ -245,6 +347,38 @@ pub const ROW_PEEK: u8 = 1;
 /// `ROW_NO_BUFFER` of `enum abi_row_flag`.
 pub const ROW_NO_BUFFER: u8 = 2;
 
+/// `enum abi_sockets`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Sockets {
+    /// `SOCKETS_NOWHERE`.
+    Nowhere = 0,
+    /// `SOCKETS_OF_TASK`.
+    OfTask = 1,
+    /// `SOCKETS_BY_NUMBER`.
+    ByNumber = 2,
+}
+
+impl Sockets {
+    /// Every alternative, in the order of the header.
+    pub const ALL: &[Self] = &[
+        Self::Nowhere,
+        Self::OfTask,
+        Self::ByNumber,
+    ];
+
+    /// The alternative with this value, if there is one.
+    #[inline]
+    pub fn from_u8(value: u8) -> Option<Self> {
+        match value {
+            0 => Some(Self::Nowhere),
+            1 => Some(Self::OfTask),
+            2 => Some(Self::ByNumber),
+            _ => None,
+        }
+    }
+}
+
 /// `struct abi_row`, 8 bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Row {
@@ -302,7 +436,7 @@ impl Row {
     }
 }
 
-/// `struct abi_config`, 576 bytes.
+/// `struct abi_config`, 608 bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Config {
     /// `__u64`, at 0.
@@ -324,23 +458,39 @@ pub struct Config {
     /// `__u32`, at 48.
     pub filter_comm: u32,
     /// `__u32`, at 52.
-    pub fixed: u32,
+    pub filter_port: u32,
     /// `__u32`, at 56.
-    pub fixed_row: u32,
+    pub filter_net: u32,
     /// `__u32`, at 60.
+    pub sockets: u32,
+    /// `__u32`, at 64.
+    pub fixed: u32,
+    /// `__u32`, at 68.
+    pub fixed_row: u32,
+    /// `__u32`, at 72.
     pub fixed_file: u32,
-    /// `__u64[64]`, at 64.
+    /// `__u32`, at 76.
+    pub overload: u32,
+    /// `__u32`, at 80.
+    pub steered: u32,
+    /// `__u32`, at 84.
+    pub tracer: u32,
+    /// `__u32`, at 88.
+    pub only_pid: u32,
+    /// `__u32`, at 92.
+    pub calls_by_task: u32,
+    /// `__u64[64]`, at 96.
     pub rows: [u64; 64],
 }
 
 impl Config {
     /// Bytes of the C struct.
-    pub const SIZE: usize = 576;
+    pub const SIZE: usize = 608;
 
     /// Reads the first [`Self::SIZE`] bytes; `None` if there are fewer.
     #[inline]
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let bytes: &[u8; 576] = bytes.first_chunk()?;
+        let bytes: &[u8; 608] = bytes.first_chunk()?;
         Some(Self {
             ring_bytes: u64::from_ne_bytes(take(bytes, 0)),
             ctrl_reserve: u64::from_ne_bytes(take(bytes, 8)),
@@ -351,14 +501,18 @@ impl Config {
             filter_pid: u32::from_ne_bytes(take(bytes, 40)),
             filter_uid: u32::from_ne_bytes(take(bytes, 44)),
             filter_comm: u32::from_ne_bytes(take(bytes, 48)),
-            fixed: u32::from_ne_bytes(take(bytes, 52)),
-            fixed_row: u32::from_ne_bytes(take(bytes, 56)),
-            fixed_file: u32::from_ne_bytes(take(bytes, 60)),
+            filter_port: u32::from_ne_bytes(take(bytes, 52)),
+            filter_net: u32::from_ne_bytes(take(bytes, 56)),
+            sockets: u32::from_ne_bytes(take(bytes, 60)),
+            fixed: u32::from_ne_bytes(take(bytes, 64)),
+            fixed_row: u32::from_ne_bytes(take(bytes, 68)),
+            fixed_file: u32::from_ne_bytes(take(bytes, 72)),
+            overload: u32::from_ne_bytes(take(bytes, 76)),
+            steered: u32::from_ne_bytes(take(bytes, 80)),
+            tracer: u32::from_ne_bytes(take(bytes, 84)),
+            only_pid: u32::from_ne_bytes(take(bytes, 88)),
+            calls_by_task: u32::from_ne_bytes(take(bytes, 92)),
             rows: [
-                u64::from_ne_bytes(take(bytes, 64)),
-                u64::from_ne_bytes(take(bytes, 72)),
-                u64::from_ne_bytes(take(bytes, 80)),
-                u64::from_ne_bytes(take(bytes, 88)),
                 u64::from_ne_bytes(take(bytes, 96)),
                 u64::from_ne_bytes(take(bytes, 104)),
                 u64::from_ne_bytes(take(bytes, 112)),
@@ -419,6 +573,10 @@ impl Config {
                 u64::from_ne_bytes(take(bytes, 552)),
                 u64::from_ne_bytes(take(bytes, 560)),
                 u64::from_ne_bytes(take(bytes, 568)),
+                u64::from_ne_bytes(take(bytes, 576)),
+                u64::from_ne_bytes(take(bytes, 584)),
+                u64::from_ne_bytes(take(bytes, 592)),
+                u64::from_ne_bytes(take(bytes, 600)),
             ],
         })
     }
@@ -436,13 +594,90 @@ impl Config {
         bytes[40..44].copy_from_slice(&self.filter_pid.to_ne_bytes());
         bytes[44..48].copy_from_slice(&self.filter_uid.to_ne_bytes());
         bytes[48..52].copy_from_slice(&self.filter_comm.to_ne_bytes());
-        bytes[52..56].copy_from_slice(&self.fixed.to_ne_bytes());
-        bytes[56..60].copy_from_slice(&self.fixed_row.to_ne_bytes());
-        bytes[60..64].copy_from_slice(&self.fixed_file.to_ne_bytes());
+        bytes[52..56].copy_from_slice(&self.filter_port.to_ne_bytes());
+        bytes[56..60].copy_from_slice(&self.filter_net.to_ne_bytes());
+        bytes[60..64].copy_from_slice(&self.sockets.to_ne_bytes());
+        bytes[64..68].copy_from_slice(&self.fixed.to_ne_bytes());
+        bytes[68..72].copy_from_slice(&self.fixed_row.to_ne_bytes());
+        bytes[72..76].copy_from_slice(&self.fixed_file.to_ne_bytes());
+        bytes[76..80].copy_from_slice(&self.overload.to_ne_bytes());
+        bytes[80..84].copy_from_slice(&self.steered.to_ne_bytes());
+        bytes[84..88].copy_from_slice(&self.tracer.to_ne_bytes());
+        bytes[88..92].copy_from_slice(&self.only_pid.to_ne_bytes());
+        bytes[92..96].copy_from_slice(&self.calls_by_task.to_ne_bytes());
         for (i, value) in self.rows.iter().enumerate() {
-            let at = 64 + i * 8;
+            let at = 96 + i * 8;
             bytes[at..at + 8].copy_from_slice(&value.to_ne_bytes());
         }
+        bytes
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            ring_bytes: 0,
+            ctrl_reserve: 0,
+            call_cap: 0,
+            cgroup: 0,
+            shards: 0,
+            cgroup_level: 0,
+            filter_pid: 0,
+            filter_uid: 0,
+            filter_comm: 0,
+            filter_port: 0,
+            filter_net: 0,
+            sockets: 0,
+            fixed: 0,
+            fixed_row: 0,
+            fixed_file: 0,
+            overload: 0,
+            steered: 0,
+            tracer: 0,
+            only_pid: 0,
+            calls_by_task: 0,
+            rows: [0; 64],
+        }
+    }
+}
+
+/// `struct abi_control`, 24 bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Control {
+    /// `__u64`, at 0.
+    pub truncate_from: u64,
+    /// `__u64`, at 8.
+    pub keep_bytes: u64,
+    /// `__u32`, at 16.
+    pub sample: u32,
+    /// `__u32`, at 20.
+    pub pad: u32,
+}
+
+impl Control {
+    /// Bytes of the C struct.
+    pub const SIZE: usize = 24;
+
+    /// Reads the first [`Self::SIZE`] bytes; `None` if there are fewer.
+    #[inline]
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let bytes: &[u8; 24] = bytes.first_chunk()?;
+        Some(Self {
+            truncate_from: u64::from_ne_bytes(take(bytes, 0)),
+            keep_bytes: u64::from_ne_bytes(take(bytes, 8)),
+            sample: u32::from_ne_bytes(take(bytes, 16)),
+            pad: u32::from_ne_bytes(take(bytes, 20)),
+        })
+    }
+
+    /// The bytes as C holds them.
+    #[inline]
+    pub fn to_bytes(&self) -> [u8; Self::SIZE] {
+        let mut bytes = [0; Self::SIZE];
+        bytes[0..8].copy_from_slice(&self.truncate_from.to_ne_bytes());
+        bytes[8..16].copy_from_slice(&self.keep_bytes.to_ne_bytes());
+        bytes[16..20].copy_from_slice(&self.sample.to_ne_bytes());
+        bytes[20..24].copy_from_slice(&self.pad.to_ne_bytes());
         bytes
     }
 }
@@ -577,6 +812,43 @@ impl Data {
         bytes[88..96].copy_from_slice(&self.moved.to_ne_bytes());
         bytes[96..104].copy_from_slice(&self.call_len.to_ne_bytes());
         bytes[104..112].copy_from_slice(&self.call_off.to_ne_bytes());
+        bytes
+    }
+}
+
+/// `struct abi_rest`, 128 bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Rest {
+    /// `struct abi_data`, at 0.
+    pub data: Data,
+    /// `__u64`, at 112.
+    pub buf: u64,
+    /// `__u64`, at 120.
+    pub keep: u64,
+}
+
+impl Rest {
+    /// Bytes of the C struct.
+    pub const SIZE: usize = 128;
+
+    /// Reads the first [`Self::SIZE`] bytes; `None` if there are fewer.
+    #[inline]
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let bytes: &[u8; 128] = bytes.first_chunk()?;
+        Some(Self {
+            data: Data::from_bytes(&bytes[0..112])?,
+            buf: u64::from_ne_bytes(take(bytes, 112)),
+            keep: u64::from_ne_bytes(take(bytes, 120)),
+        })
+    }
+
+    /// The bytes as C holds them.
+    #[inline]
+    pub fn to_bytes(&self) -> [u8; Self::SIZE] {
+        let mut bytes = [0; Self::SIZE];
+        bytes[0..112].copy_from_slice(&self.data.to_bytes());
+        bytes[112..120].copy_from_slice(&self.buf.to_ne_bytes());
+        bytes[120..128].copy_from_slice(&self.keep.to_ne_bytes());
         bytes
     }
 }
@@ -750,6 +1022,498 @@ impl Flow {
     }
 }
 
+/// `enum abi_label`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Label {
+    /// `LABEL_CLIENT_RANDOM`.
+    ClientRandom = 1,
+    /// `LABEL_CLIENT_EARLY_TRAFFIC_SECRET`.
+    ClientEarlyTrafficSecret = 2,
+    /// `LABEL_EARLY_EXPORTER_SECRET`.
+    EarlyExporterSecret = 3,
+    /// `LABEL_CLIENT_HANDSHAKE_TRAFFIC_SECRET`.
+    ClientHandshakeTrafficSecret = 4,
+    /// `LABEL_SERVER_HANDSHAKE_TRAFFIC_SECRET`.
+    ServerHandshakeTrafficSecret = 5,
+    /// `LABEL_CLIENT_TRAFFIC_SECRET_0`.
+    ClientTrafficSecret0 = 6,
+    /// `LABEL_SERVER_TRAFFIC_SECRET_0`.
+    ServerTrafficSecret0 = 7,
+    /// `LABEL_EXPORTER_SECRET`.
+    ExporterSecret = 8,
+}
+
+impl Label {
+    /// Every alternative, in the order of the header.
+    pub const ALL: &[Self] = &[
+        Self::ClientRandom,
+        Self::ClientEarlyTrafficSecret,
+        Self::EarlyExporterSecret,
+        Self::ClientHandshakeTrafficSecret,
+        Self::ServerHandshakeTrafficSecret,
+        Self::ClientTrafficSecret0,
+        Self::ServerTrafficSecret0,
+        Self::ExporterSecret,
+    ];
+
+    /// The alternative with this value, if there is one.
+    #[inline]
+    pub fn from_u8(value: u8) -> Option<Self> {
+        match value {
+            1 => Some(Self::ClientRandom),
+            2 => Some(Self::ClientEarlyTrafficSecret),
+            3 => Some(Self::EarlyExporterSecret),
+            4 => Some(Self::ClientHandshakeTrafficSecret),
+            5 => Some(Self::ServerHandshakeTrafficSecret),
+            6 => Some(Self::ClientTrafficSecret0),
+            7 => Some(Self::ServerTrafficSecret0),
+            8 => Some(Self::ExporterSecret),
+            _ => None,
+        }
+    }
+}
+
+/// `LABEL_DERIVES` of `enum abi_label_flag`.
+pub const LABEL_DERIVES: u8 = 128;
+
+/// `struct abi_chain`, 24 bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Chain {
+    /// `__u8`, at 0.
+    pub word: u8,
+    /// `__u8`, at 1.
+    pub loads: u8,
+    /// `__u8[6]`, at 2.
+    pub pad: [u8; 6],
+    /// `__u32[4]`, at 8.
+    pub offsets: [u32; 4],
+}
+
+impl Chain {
+    /// Bytes of the C struct.
+    pub const SIZE: usize = 24;
+
+    /// Reads the first [`Self::SIZE`] bytes; `None` if there are fewer.
+    #[inline]
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let bytes: &[u8; 24] = bytes.first_chunk()?;
+        Some(Self {
+            word: bytes[0],
+            loads: bytes[1],
+            pad: take(bytes, 2),
+            offsets: [
+                u32::from_ne_bytes(take(bytes, 8)),
+                u32::from_ne_bytes(take(bytes, 12)),
+                u32::from_ne_bytes(take(bytes, 16)),
+                u32::from_ne_bytes(take(bytes, 20)),
+            ],
+        })
+    }
+
+    /// The bytes as C holds them.
+    #[inline]
+    pub fn to_bytes(&self) -> [u8; Self::SIZE] {
+        let mut bytes = [0; Self::SIZE];
+        bytes[0] = self.word;
+        bytes[1] = self.loads;
+        bytes[2..8].copy_from_slice(&self.pad);
+        for (i, value) in self.offsets.iter().enumerate() {
+            let at = 8 + i * 4;
+            bytes[at..at + 4].copy_from_slice(&value.to_ne_bytes());
+        }
+        bytes
+    }
+}
+
+/// `SITE_COUNTED` of `enum abi_site_flag`.
+pub const SITE_COUNTED: u8 = 1;
+/// `SITE_DERIVED` of `enum abi_site_flag`.
+pub const SITE_DERIVED: u8 = 2;
+/// `SITE_LENGTH` of `enum abi_site_flag`.
+pub const SITE_LENGTH: u8 = 4;
+/// `SITE_HKDF` of `enum abi_site_flag`.
+pub const SITE_HKDF: u8 = 8;
+/// `SITE_PARAMS` of `enum abi_site_flag`.
+pub const SITE_PARAMS: u8 = 16;
+/// `SITE_LATER` of `enum abi_site_flag`.
+pub const SITE_LATER: u8 = 32;
+/// `SITE_UNNAMED` of `enum abi_site_flag`.
+pub const SITE_UNNAMED: u8 = 64;
+/// `SITE_VERSIONED` of `enum abi_site_flag`.
+pub const SITE_VERSIONED: u8 = 128;
+
+/// `struct abi_site`, 152 bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Site {
+    /// `struct abi_chain`, at 0.
+    pub label: Chain,
+    /// `struct abi_chain`, at 24.
+    pub label_len: Chain,
+    /// `struct abi_chain`, at 48.
+    pub secret: Chain,
+    /// `struct abi_chain`, at 72.
+    pub secret_len: Chain,
+    /// `struct abi_chain`, at 96.
+    pub random: Chain,
+    /// `struct abi_chain`, at 120.
+    pub version: Chain,
+    /// `__u8`, at 144.
+    pub flags: u8,
+    /// `__u8[7]`, at 145.
+    pub pad: [u8; 7],
+}
+
+impl Site {
+    /// Bytes of the C struct.
+    pub const SIZE: usize = 152;
+
+    /// Reads the first [`Self::SIZE`] bytes; `None` if there are fewer.
+    #[inline]
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let bytes: &[u8; 152] = bytes.first_chunk()?;
+        Some(Self {
+            label: Chain::from_bytes(&bytes[0..24])?,
+            label_len: Chain::from_bytes(&bytes[24..48])?,
+            secret: Chain::from_bytes(&bytes[48..72])?,
+            secret_len: Chain::from_bytes(&bytes[72..96])?,
+            random: Chain::from_bytes(&bytes[96..120])?,
+            version: Chain::from_bytes(&bytes[120..144])?,
+            flags: bytes[144],
+            pad: take(bytes, 145),
+        })
+    }
+
+    /// The bytes as C holds them.
+    #[inline]
+    pub fn to_bytes(&self) -> [u8; Self::SIZE] {
+        let mut bytes = [0; Self::SIZE];
+        bytes[0..24].copy_from_slice(&self.label.to_bytes());
+        bytes[24..48].copy_from_slice(&self.label_len.to_bytes());
+        bytes[48..72].copy_from_slice(&self.secret.to_bytes());
+        bytes[72..96].copy_from_slice(&self.secret_len.to_bytes());
+        bytes[96..120].copy_from_slice(&self.random.to_bytes());
+        bytes[120..144].copy_from_slice(&self.version.to_bytes());
+        bytes[144] = self.flags;
+        bytes[145..152].copy_from_slice(&self.pad);
+        bytes
+    }
+}
+
+/// `enum abi_layout_flag`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum LayoutFlag {
+    /// `LAYOUT_EXPORTER`.
+    Exporter = 1,
+    /// `LAYOUT_MASTER`.
+    Master = 2,
+    /// `LAYOUT_SIDED`.
+    Sided = 4,
+    /// `LAYOUT_TIGHT`.
+    Tight = 8,
+    /// `LAYOUT_COUNTED`.
+    Counted = 16,
+}
+
+impl LayoutFlag {
+    /// Every alternative, in the order of the header.
+    pub const ALL: &[Self] = &[
+        Self::Exporter,
+        Self::Master,
+        Self::Sided,
+        Self::Tight,
+        Self::Counted,
+    ];
+
+    /// The alternative with this value, if there is one.
+    #[inline]
+    pub fn from_u8(value: u8) -> Option<Self> {
+        match value {
+            1 => Some(Self::Exporter),
+            2 => Some(Self::Master),
+            4 => Some(Self::Sided),
+            8 => Some(Self::Tight),
+            16 => Some(Self::Counted),
+            _ => None,
+        }
+    }
+}
+
+/// `struct abi_layout`, 144 bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Layout {
+    /// `struct abi_chain`, at 0.
+    pub random: Chain,
+    /// `struct abi_chain`, at 24.
+    pub client: Chain,
+    /// `struct abi_chain`, at 48.
+    pub server: Chain,
+    /// `struct abi_chain`, at 72.
+    pub exporter: Chain,
+    /// `struct abi_chain`, at 96.
+    pub master: Chain,
+    /// `__u64`, at 120.
+    pub side: u64,
+    /// `__u32`, at 128.
+    pub side_at: u32,
+    /// `__u32`, at 132.
+    pub version: u32,
+    /// `__u8`, at 136.
+    pub flags: u8,
+    /// `__u8[7]`, at 137.
+    pub pad: [u8; 7],
+}
+
+impl Layout {
+    /// Bytes of the C struct.
+    pub const SIZE: usize = 144;
+
+    /// Reads the first [`Self::SIZE`] bytes; `None` if there are fewer.
+    #[inline]
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let bytes: &[u8; 144] = bytes.first_chunk()?;
+        Some(Self {
+            random: Chain::from_bytes(&bytes[0..24])?,
+            client: Chain::from_bytes(&bytes[24..48])?,
+            server: Chain::from_bytes(&bytes[48..72])?,
+            exporter: Chain::from_bytes(&bytes[72..96])?,
+            master: Chain::from_bytes(&bytes[96..120])?,
+            side: u64::from_ne_bytes(take(bytes, 120)),
+            side_at: u32::from_ne_bytes(take(bytes, 128)),
+            version: u32::from_ne_bytes(take(bytes, 132)),
+            flags: bytes[136],
+            pad: take(bytes, 137),
+        })
+    }
+
+    /// The bytes as C holds them.
+    #[inline]
+    pub fn to_bytes(&self) -> [u8; Self::SIZE] {
+        let mut bytes = [0; Self::SIZE];
+        bytes[0..24].copy_from_slice(&self.random.to_bytes());
+        bytes[24..48].copy_from_slice(&self.client.to_bytes());
+        bytes[48..72].copy_from_slice(&self.server.to_bytes());
+        bytes[72..96].copy_from_slice(&self.exporter.to_bytes());
+        bytes[96..120].copy_from_slice(&self.master.to_bytes());
+        bytes[120..128].copy_from_slice(&self.side.to_ne_bytes());
+        bytes[128..132].copy_from_slice(&self.side_at.to_ne_bytes());
+        bytes[132..136].copy_from_slice(&self.version.to_ne_bytes());
+        bytes[136] = self.flags;
+        bytes[137..144].copy_from_slice(&self.pad);
+        bytes
+    }
+}
+
+/// `enum abi_secret_source`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum SecretSource {
+    /// `SECRET_LOGGED`.
+    Logged = 1,
+    /// `SECRET_DERIVED`.
+    Derived = 2,
+    /// `SECRET_ACCESSED`.
+    Accessed = 3,
+    /// `SECRET_FOUND`.
+    Found = 4,
+}
+
+impl SecretSource {
+    /// Every alternative, in the order of the header.
+    pub const ALL: &[Self] = &[
+        Self::Logged,
+        Self::Derived,
+        Self::Accessed,
+        Self::Found,
+    ];
+
+    /// The alternative with this value, if there is one.
+    #[inline]
+    pub fn from_u8(value: u8) -> Option<Self> {
+        match value {
+            1 => Some(Self::Logged),
+            2 => Some(Self::Derived),
+            3 => Some(Self::Accessed),
+            4 => Some(Self::Found),
+            _ => None,
+        }
+    }
+}
+
+/// `struct abi_secret`, 224 bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Secret {
+    /// `struct abi_head`, at 0.
+    pub head: Head,
+    /// `__u64`, at 80.
+    pub socket_born_ns: u64,
+    /// `__u64`, at 88.
+    pub socket_used_ns: u64,
+    /// `__u8[32]`, at 96.
+    pub client_random: [u8; 32],
+    /// `__u8[48]`, at 128.
+    pub secret: [u8; 48],
+    /// `__u8[16]`, at 176.
+    pub local: [u8; 16],
+    /// `__u8[16]`, at 192.
+    pub remote: [u8; 16],
+    /// `__u32`, at 208.
+    pub netns: u32,
+    /// `__u16`, at 212.
+    pub local_port: u16,
+    /// `__u16`, at 214.
+    pub remote_port: u16,
+    /// `__u8`, at 216.
+    pub family: u8,
+    /// `__u8`, at 217.
+    pub protocol: u8,
+    /// `__u8`, at 218.
+    pub label: u8,
+    /// `__u8`, at 219.
+    pub secret_len: u8,
+    /// `__u8`, at 220.
+    pub source: u8,
+    /// `__u8[3]`, at 221.
+    pub pad: [u8; 3],
+}
+
+impl Secret {
+    /// Bytes of the C struct.
+    pub const SIZE: usize = 224;
+
+    /// Reads the first [`Self::SIZE`] bytes; `None` if there are fewer.
+    #[inline]
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let bytes: &[u8; 224] = bytes.first_chunk()?;
+        Some(Self {
+            head: Head::from_bytes(&bytes[0..80])?,
+            socket_born_ns: u64::from_ne_bytes(take(bytes, 80)),
+            socket_used_ns: u64::from_ne_bytes(take(bytes, 88)),
+            client_random: take(bytes, 96),
+            secret: take(bytes, 128),
+            local: take(bytes, 176),
+            remote: take(bytes, 192),
+            netns: u32::from_ne_bytes(take(bytes, 208)),
+            local_port: u16::from_ne_bytes(take(bytes, 212)),
+            remote_port: u16::from_ne_bytes(take(bytes, 214)),
+            family: bytes[216],
+            protocol: bytes[217],
+            label: bytes[218],
+            secret_len: bytes[219],
+            source: bytes[220],
+            pad: take(bytes, 221),
+        })
+    }
+
+    /// The bytes as C holds them.
+    #[inline]
+    pub fn to_bytes(&self) -> [u8; Self::SIZE] {
+        let mut bytes = [0; Self::SIZE];
+        bytes[0..80].copy_from_slice(&self.head.to_bytes());
+        bytes[80..88].copy_from_slice(&self.socket_born_ns.to_ne_bytes());
+        bytes[88..96].copy_from_slice(&self.socket_used_ns.to_ne_bytes());
+        bytes[96..128].copy_from_slice(&self.client_random);
+        bytes[128..176].copy_from_slice(&self.secret);
+        bytes[176..192].copy_from_slice(&self.local);
+        bytes[192..208].copy_from_slice(&self.remote);
+        bytes[208..212].copy_from_slice(&self.netns.to_ne_bytes());
+        bytes[212..214].copy_from_slice(&self.local_port.to_ne_bytes());
+        bytes[214..216].copy_from_slice(&self.remote_port.to_ne_bytes());
+        bytes[216] = self.family;
+        bytes[217] = self.protocol;
+        bytes[218] = self.label;
+        bytes[219] = self.secret_len;
+        bytes[220] = self.source;
+        bytes[221..224].copy_from_slice(&self.pad);
+        bytes
+    }
+}
+
+impl Default for Secret {
+    fn default() -> Self {
+        Self {
+            head: Head::default(),
+            socket_born_ns: 0,
+            socket_used_ns: 0,
+            client_random: [0; 32],
+            secret: [0; 48],
+            local: [0; 16],
+            remote: [0; 16],
+            netns: 0,
+            local_port: 0,
+            remote_port: 0,
+            family: 0,
+            protocol: 0,
+            label: 0,
+            secret_len: 0,
+            source: 0,
+            pad: [0; 3],
+        }
+    }
+}
+
+/// `struct abi_handshake`, 152 bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Handshake {
+    /// `struct abi_head`, at 0.
+    pub head: Head,
+    /// `__u8[32]`, at 80.
+    pub client_random: [u8; 32],
+    /// `__u8[16]`, at 112.
+    pub local: [u8; 16],
+    /// `__u8[16]`, at 128.
+    pub remote: [u8; 16],
+    /// `__u16`, at 144.
+    pub local_port: u16,
+    /// `__u16`, at 146.
+    pub remote_port: u16,
+    /// `__u8`, at 148.
+    pub family: u8,
+    /// `__u8`, at 149.
+    pub server: u8,
+    /// `__u8[2]`, at 150.
+    pub pad: [u8; 2],
+}
+
+impl Handshake {
+    /// Bytes of the C struct.
+    pub const SIZE: usize = 152;
+
+    /// Reads the first [`Self::SIZE`] bytes; `None` if there are fewer.
+    #[inline]
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let bytes: &[u8; 152] = bytes.first_chunk()?;
+        Some(Self {
+            head: Head::from_bytes(&bytes[0..80])?,
+            client_random: take(bytes, 80),
+            local: take(bytes, 112),
+            remote: take(bytes, 128),
+            local_port: u16::from_ne_bytes(take(bytes, 144)),
+            remote_port: u16::from_ne_bytes(take(bytes, 146)),
+            family: bytes[148],
+            server: bytes[149],
+            pad: take(bytes, 150),
+        })
+    }
+
+    /// The bytes as C holds them.
+    #[inline]
+    pub fn to_bytes(&self) -> [u8; Self::SIZE] {
+        let mut bytes = [0; Self::SIZE];
+        bytes[0..80].copy_from_slice(&self.head.to_bytes());
+        bytes[80..112].copy_from_slice(&self.client_random);
+        bytes[112..128].copy_from_slice(&self.local);
+        bytes[128..144].copy_from_slice(&self.remote);
+        bytes[144..146].copy_from_slice(&self.local_port.to_ne_bytes());
+        bytes[146..148].copy_from_slice(&self.remote_port.to_ne_bytes());
+        bytes[148] = self.family;
+        bytes[149] = self.server;
+        bytes[150..152].copy_from_slice(&self.pad);
+        bytes
+    }
+}
+
 /// `enum abi_reader`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
@@ -819,7 +1583,7 @@ impl ConnKey {
     }
 }
 
-/// `struct abi_conn_state`, 112 bytes.
+/// `struct abi_conn_state`, 128 bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ConnState {
     /// `__u64`, at 0.
@@ -832,38 +1596,42 @@ pub struct ConnState {
     pub pos: [u64; 2],
     /// `__u64[2]`, at 40.
     pub active_sp: [u64; 2],
-    /// `__u32[2]`, at 56.
+    /// `__u64[2]`, at 56.
+    pub active_num: [u64; 2],
+    /// `__u32[2]`, at 72.
     pub active_tid: [u32; 2],
-    /// `__u32`, at 64.
+    /// `__u32`, at 80.
     pub calls: u32,
-    /// `__u8`, at 68.
+    /// `__u8`, at 84.
     pub announced: u8,
-    /// `__u8`, at 69.
+    /// `__u8`, at 85.
     pub family: u8,
-    /// `__u8`, at 70.
+    /// `__u8`, at 86.
     pub source: u8,
-    /// `__u8`, at 71.
+    /// `__u8`, at 87.
     pub told: u8,
-    /// `__u8[16]`, at 72.
-    pub local: [u8; 16],
     /// `__u8[16]`, at 88.
+    pub local: [u8; 16],
+    /// `__u8[16]`, at 104.
     pub remote: [u8; 16],
-    /// `__u16`, at 104.
+    /// `__u16`, at 120.
     pub local_port: u16,
-    /// `__u16`, at 106.
+    /// `__u16`, at 122.
     pub remote_port: u16,
-    /// `__u32`, at 108.
-    pub pad: u32,
+    /// `__u8`, at 124.
+    pub left: u8,
+    /// `__u8[3]`, at 125.
+    pub pad: [u8; 3],
 }
 
 impl ConnState {
     /// Bytes of the C struct.
-    pub const SIZE: usize = 112;
+    pub const SIZE: usize = 128;
 
     /// Reads the first [`Self::SIZE`] bytes; `None` if there are fewer.
     #[inline]
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let bytes: &[u8; 112] = bytes.first_chunk()?;
+        let bytes: &[u8; 128] = bytes.first_chunk()?;
         Some(Self {
             born_ns: u64::from_ne_bytes(take(bytes, 0)),
             start_ns: u64::from_ne_bytes(take(bytes, 8)),
@@ -876,20 +1644,25 @@ impl ConnState {
                 u64::from_ne_bytes(take(bytes, 40)),
                 u64::from_ne_bytes(take(bytes, 48)),
             ],
-            active_tid: [
-                u32::from_ne_bytes(take(bytes, 56)),
-                u32::from_ne_bytes(take(bytes, 60)),
+            active_num: [
+                u64::from_ne_bytes(take(bytes, 56)),
+                u64::from_ne_bytes(take(bytes, 64)),
             ],
-            calls: u32::from_ne_bytes(take(bytes, 64)),
-            announced: bytes[68],
-            family: bytes[69],
-            source: bytes[70],
-            told: bytes[71],
-            local: take(bytes, 72),
-            remote: take(bytes, 88),
-            local_port: u16::from_ne_bytes(take(bytes, 104)),
-            remote_port: u16::from_ne_bytes(take(bytes, 106)),
-            pad: u32::from_ne_bytes(take(bytes, 108)),
+            active_tid: [
+                u32::from_ne_bytes(take(bytes, 72)),
+                u32::from_ne_bytes(take(bytes, 76)),
+            ],
+            calls: u32::from_ne_bytes(take(bytes, 80)),
+            announced: bytes[84],
+            family: bytes[85],
+            source: bytes[86],
+            told: bytes[87],
+            local: take(bytes, 88),
+            remote: take(bytes, 104),
+            local_port: u16::from_ne_bytes(take(bytes, 120)),
+            remote_port: u16::from_ne_bytes(take(bytes, 122)),
+            left: bytes[124],
+            pad: take(bytes, 125),
         })
     }
 
@@ -908,20 +1681,66 @@ impl ConnState {
             let at = 40 + i * 8;
             bytes[at..at + 8].copy_from_slice(&value.to_ne_bytes());
         }
+        for (i, value) in self.active_num.iter().enumerate() {
+            let at = 56 + i * 8;
+            bytes[at..at + 8].copy_from_slice(&value.to_ne_bytes());
+        }
         for (i, value) in self.active_tid.iter().enumerate() {
-            let at = 56 + i * 4;
+            let at = 72 + i * 4;
             bytes[at..at + 4].copy_from_slice(&value.to_ne_bytes());
         }
-        bytes[64..68].copy_from_slice(&self.calls.to_ne_bytes());
-        bytes[68] = self.announced;
-        bytes[69] = self.family;
-        bytes[70] = self.source;
-        bytes[71] = self.told;
-        bytes[72..88].copy_from_slice(&self.local);
-        bytes[88..104].copy_from_slice(&self.remote);
-        bytes[104..106].copy_from_slice(&self.local_port.to_ne_bytes());
-        bytes[106..108].copy_from_slice(&self.remote_port.to_ne_bytes());
-        bytes[108..112].copy_from_slice(&self.pad.to_ne_bytes());
+        bytes[80..84].copy_from_slice(&self.calls.to_ne_bytes());
+        bytes[84] = self.announced;
+        bytes[85] = self.family;
+        bytes[86] = self.source;
+        bytes[87] = self.told;
+        bytes[88..104].copy_from_slice(&self.local);
+        bytes[104..120].copy_from_slice(&self.remote);
+        bytes[120..122].copy_from_slice(&self.local_port.to_ne_bytes());
+        bytes[122..124].copy_from_slice(&self.remote_port.to_ne_bytes());
+        bytes[124] = self.left;
+        bytes[125..128].copy_from_slice(&self.pad);
+        bytes
+    }
+}
+
+/// `struct abi_net`, 24 bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Net {
+    /// `__u32`, at 0.
+    pub bits: u32,
+    /// `__u8`, at 4.
+    pub family: u8,
+    /// `__u8[16]`, at 5.
+    pub addr: [u8; 16],
+    /// `__u8[3]`, at 21.
+    pub pad: [u8; 3],
+}
+
+impl Net {
+    /// Bytes of the C struct.
+    pub const SIZE: usize = 24;
+
+    /// Reads the first [`Self::SIZE`] bytes; `None` if there are fewer.
+    #[inline]
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let bytes: &[u8; 24] = bytes.first_chunk()?;
+        Some(Self {
+            bits: u32::from_ne_bytes(take(bytes, 0)),
+            family: bytes[4],
+            addr: take(bytes, 5),
+            pad: take(bytes, 21),
+        })
+    }
+
+    /// The bytes as C holds them.
+    #[inline]
+    pub fn to_bytes(&self) -> [u8; Self::SIZE] {
+        let mut bytes = [0; Self::SIZE];
+        bytes[0..4].copy_from_slice(&self.bits.to_ne_bytes());
+        bytes[4] = self.family;
+        bytes[5..21].copy_from_slice(&self.addr);
+        bytes[21..24].copy_from_slice(&self.pad);
         bytes
     }
 }
@@ -963,95 +1782,6 @@ impl CallKey {
     }
 }
 
-/// `struct abi_call`, 104 bytes.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Call {
-    /// `__u64`, at 0.
-    pub ptr: u64,
-    /// `__u64`, at 8.
-    pub born_ns: u64,
-    /// `__u64`, at 16.
-    pub buf: u64,
-    /// `__u64`, at 24.
-    pub out: u64,
-    /// `__u64`, at 32.
-    pub num: u64,
-    /// `__u64`, at 40.
-    pub nested: u64,
-    /// `__u64`, at 48.
-    pub outer_sp: u64,
-    /// `__u64`, at 56.
-    pub moved: u64,
-    /// `__u64`, at 64.
-    pub done: u64,
-    /// `__u64`, at 72.
-    pub pos: u64,
-    /// `__u64`, at 80.
-    pub time_ns: u64,
-    /// `__u32`, at 88.
-    pub tid: u32,
-    /// `__u32`, at 92.
-    pub file: u32,
-    /// `__u16`, at 96.
-    pub row: u16,
-    /// `__u8`, at 98.
-    pub watched: u8,
-    /// `__u8[5]`, at 99.
-    pub pad: [u8; 5],
-}
-
-impl Call {
-    /// Bytes of the C struct.
-    pub const SIZE: usize = 104;
-
-    /// Reads the first [`Self::SIZE`] bytes; `None` if there are fewer.
-    #[inline]
-    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let bytes: &[u8; 104] = bytes.first_chunk()?;
-        Some(Self {
-            ptr: u64::from_ne_bytes(take(bytes, 0)),
-            born_ns: u64::from_ne_bytes(take(bytes, 8)),
-            buf: u64::from_ne_bytes(take(bytes, 16)),
-            out: u64::from_ne_bytes(take(bytes, 24)),
-            num: u64::from_ne_bytes(take(bytes, 32)),
-            nested: u64::from_ne_bytes(take(bytes, 40)),
-            outer_sp: u64::from_ne_bytes(take(bytes, 48)),
-            moved: u64::from_ne_bytes(take(bytes, 56)),
-            done: u64::from_ne_bytes(take(bytes, 64)),
-            pos: u64::from_ne_bytes(take(bytes, 72)),
-            time_ns: u64::from_ne_bytes(take(bytes, 80)),
-            tid: u32::from_ne_bytes(take(bytes, 88)),
-            file: u32::from_ne_bytes(take(bytes, 92)),
-            row: u16::from_ne_bytes(take(bytes, 96)),
-            watched: bytes[98],
-            pad: take(bytes, 99),
-        })
-    }
-
-    /// The bytes as C holds them.
-    #[inline]
-    pub fn to_bytes(&self) -> [u8; Self::SIZE] {
-        let mut bytes = [0; Self::SIZE];
-        bytes[0..8].copy_from_slice(&self.ptr.to_ne_bytes());
-        bytes[8..16].copy_from_slice(&self.born_ns.to_ne_bytes());
-        bytes[16..24].copy_from_slice(&self.buf.to_ne_bytes());
-        bytes[24..32].copy_from_slice(&self.out.to_ne_bytes());
-        bytes[32..40].copy_from_slice(&self.num.to_ne_bytes());
-        bytes[40..48].copy_from_slice(&self.nested.to_ne_bytes());
-        bytes[48..56].copy_from_slice(&self.outer_sp.to_ne_bytes());
-        bytes[56..64].copy_from_slice(&self.moved.to_ne_bytes());
-        bytes[64..72].copy_from_slice(&self.done.to_ne_bytes());
-        bytes[72..80].copy_from_slice(&self.pos.to_ne_bytes());
-        bytes[80..88].copy_from_slice(&self.time_ns.to_ne_bytes());
-        bytes[88..92].copy_from_slice(&self.tid.to_ne_bytes());
-        bytes[92..96].copy_from_slice(&self.file.to_ne_bytes());
-        bytes[96..98].copy_from_slice(&self.row.to_ne_bytes());
-        bytes[98] = self.watched;
-        bytes[99..104].copy_from_slice(&self.pad);
-        bytes
-    }
-}
-
 /// `enum abi_counter`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
@@ -1076,11 +1806,33 @@ pub enum Counter {
     ConnsFull = 8,
     /// `CNT_LEN_UNREADABLE`.
     LenUnreadable = 9,
+    /// `CNT_SECRETS`.
+    Secrets = 10,
+    /// `CNT_SECRETS_LOST`.
+    SecretsLost = 11,
+    /// `CNT_SECRETS_UNREADABLE`.
+    SecretsUnreadable = 12,
+    /// `CNT_SECRETS_ODD`.
+    SecretsOdd = 13,
+    /// `CNT_SAMPLE_CONNS`.
+    SampleConns = 14,
+    /// `CNT_FILTER_CONNS`.
+    FilterConns = 15,
+    /// `CNT_UNKNOWN_CONNS`.
+    UnknownConns = 16,
+    /// `CNT_SAMPLE_BYTES`.
+    SampleBytes = 17,
+    /// `CNT_FILTER_BYTES`.
+    FilterBytes = 18,
+    /// `CNT_UNKNOWN_BYTES`.
+    UnknownBytes = 19,
+    /// `CNT_LOOKS`.
+    Looks = 20,
 }
 
 impl Counter {
     /// `CNT_MAX`.
-    pub const MAX: usize = 16;
+    pub const MAX: usize = 32;
 
     /// Every alternative, in the order of the header.
     pub const ALL: &[Self] = &[
@@ -1094,6 +1846,17 @@ impl Counter {
         Self::OrphanBytes,
         Self::ConnsFull,
         Self::LenUnreadable,
+        Self::Secrets,
+        Self::SecretsLost,
+        Self::SecretsUnreadable,
+        Self::SecretsOdd,
+        Self::SampleConns,
+        Self::FilterConns,
+        Self::UnknownConns,
+        Self::SampleBytes,
+        Self::FilterBytes,
+        Self::UnknownBytes,
+        Self::Looks,
     ];
 
     /// The alternative with this value, if there is one.
@@ -1110,6 +1873,17 @@ impl Counter {
             7 => Some(Self::OrphanBytes),
             8 => Some(Self::ConnsFull),
             9 => Some(Self::LenUnreadable),
+            10 => Some(Self::Secrets),
+            11 => Some(Self::SecretsLost),
+            12 => Some(Self::SecretsUnreadable),
+            13 => Some(Self::SecretsOdd),
+            14 => Some(Self::SampleConns),
+            15 => Some(Self::FilterConns),
+            16 => Some(Self::UnknownConns),
+            17 => Some(Self::SampleBytes),
+            18 => Some(Self::FilterBytes),
+            19 => Some(Self::UnknownBytes),
+            20 => Some(Self::Looks),
             _ => None,
         }
     }

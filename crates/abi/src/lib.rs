@@ -7,8 +7,10 @@
 
 #[rustfmt::skip]
 mod generated;
+mod label;
 
 pub use generated::*;
+pub use label::padded;
 
 #[cfg(test)]
 mod tests {
@@ -22,6 +24,10 @@ mod tests {
         assert_eq!(Conn::from_bytes(&bytes).unwrap().to_bytes(), bytes[..]);
         let bytes: Vec<u8> = (1..=Flow::SIZE as u8).collect();
         assert_eq!(Flow::from_bytes(&bytes).unwrap().to_bytes(), bytes[..]);
+        let bytes: Vec<u8> = (1..=Secret::SIZE as u8).collect();
+        assert_eq!(Secret::from_bytes(&bytes).unwrap().to_bytes(), bytes[..]);
+        let bytes: Vec<u8> = (1..=Rest::SIZE as u8).collect();
+        assert_eq!(Rest::from_bytes(&bytes).unwrap().to_bytes(), bytes[..]);
         let bytes: Vec<u8> = (1..=Close::SIZE as u8).collect();
         assert_eq!(Close::from_bytes(&bytes).unwrap().to_bytes(), bytes[..]);
     }
@@ -38,7 +44,7 @@ mod tests {
             assert_eq!(Kind::from_u8(value).map_or(value, |kind| kind as u8), value);
         }
         assert_eq!(Kind::from_u8(0), None);
-        assert_eq!(Kind::from_u8(Kind::Flow as u8 + 1), None);
-        assert_eq!(Kind::ALL.len(), 7);
+        assert_eq!(Kind::from_u8(Kind::Shake as u8 + 1), None);
+        assert_eq!(Kind::ALL.len(), 10);
     }
 }

@@ -13,6 +13,8 @@ pub struct Owner {
     pub comm: Vec<u8>,
     /// The program it runs, if that is known; bytes that a stranger may have chosen.
     pub exe: Option<Vec<u8>>,
+    /// The container it runs in, if that is known; bytes as good as those.
+    pub container: Option<Vec<u8>>,
 }
 
 /// A process's use of a socket.
@@ -61,10 +63,11 @@ pub enum ClaimError {
 
 impl Claim {
     /// Reads a record. `None` for sockets that carry no packets of their own, such as listening
-    /// ones. `exe` is asked for the program of a process that is worth a claim.
+    /// ones. `place` is asked for the
+    /// program and the container of a process that is worth a claim.
     pub fn decode(
         record: &[u8],
-        exe: impl FnOnce(u32) -> Option<Vec<u8>>,
+        place: impl FnOnce(u32) -> [Option<Vec<u8>>; 2],
     ) -> Result<Option<Self>, ClaimError> {
         let raw = abi::Flow::from_bytes(record).ok_or(ClaimError::Short(record.len()))?;
         if raw.head.kind != abi::Kind::Flow as u8 {
@@ -80,6 +83,7 @@ impl Claim {
         }
         let comm = raw.head.comm.split(|&byte| byte == 0).next().unwrap_or_default();
         let pid = raw.head.tgid;
+        let [exe, container] = place(pid);
         Ok(Some(Self {
             time_ns: raw.head.time_ns,
             socket: raw.head.born_ns,
@@ -89,7 +93,7 @@ impl Claim {
             wanted: raw.wanted != 0,
             shares_port: raw.reuseport != 0,
             netns: raw.netns,
-            owner: Arc::new(Owner { pid, comm: comm.to_vec(), exe: exe(pid) }),
+            owner: Arc::new(Owner { pid, comm: comm.to_vec(), exe, container }),
         }))
     }
 
@@ -124,7 +128,8 @@ mod tests {
     }
 
     fn decode(raw: abi::Flow) -> Result<Option<Claim>, ClaimError> {
-        Claim::decode(&raw.to_bytes(), |pid| (pid == 7).then(|| b"/bin/curl".to_vec()))
+        let exe = |pid| (pid == 7).then(|| b"/bin/curl".to_vec());
+        Claim::decode(&raw.to_bytes(), |pid| [exe(pid), Some(b"web".to_vec())])
     }
 
     #[test]
@@ -135,6 +140,7 @@ mod tests {
         assert!(claim.wanted && !claim.shares_port);
         assert_eq!((claim.owner.pid, claim.owner.comm.as_slice()), (7, b"curl".as_slice()));
         assert_eq!(claim.owner.exe.as_deref(), Some(b"/bin/curl".as_slice()));
+        assert_eq!(claim.owner.container.as_deref(), Some(b"web".as_slice()));
         assert!(claim.concerns(claim.netns) && !claim.concerns(claim.netns + 1));
     }
 
@@ -149,7 +155,7 @@ mod tests {
 
     #[test]
     fn odd_records_are_refused() {
-        assert_eq!(Claim::decode(&[0; 9], |_| None), Err(ClaimError::Short(9)));
+        assert_eq!(Claim::decode(&[0; 9], |_| [None, None]), Err(ClaimError::Short(9)));
         let mut other = raw();
         other.head.kind = abi::Kind::Exit as u8;
         assert_eq!(decode(other), Err(ClaimError::Kind(6)));

@@ -90,6 +90,12 @@ impl Flow {
         self.protocol
     }
 
+    /// Whether another flow of the same kind has exactly one end in common with this one.
+    pub(crate) fn is_beside(&self, other: &Self) -> bool {
+        let common = self.ends.iter().filter(|end| other.ends.contains(end)).count();
+        self.protocol == other.protocol && common == 1
+    }
+
     /// Both ends, in an order of their own.
     pub fn ends(&self) -> [End; 2] {
         self.ends
@@ -98,7 +104,7 @@ impl Flow {
 
 /// What a packet says of its flow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Sighting {
+pub struct Sighting<'a> {
     /// The flow.
     pub flow: Flow,
     /// Which of its ends sent the packet.
@@ -109,6 +115,8 @@ pub struct Sighting {
     pub closes: bool,
     /// The packet ends the connection.
     pub resets: bool,
+    /// What it carries.
+    pub payload: &'a [u8],
 }
 
 #[cfg(test)]

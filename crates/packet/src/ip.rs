@@ -12,7 +12,7 @@ const ACK: u8 = 0x10;
 const EXTENSIONS_MAX: usize = 8;
 
 /// The flow of an IP packet.
-pub(crate) fn sight(packet: &[u8]) -> Option<Sighting> {
+pub(crate) fn sight(packet: &[u8]) -> Option<Sighting<'_>> {
     match packet.first()? >> 4 {
         4 => v4(packet),
         6 => v6(packet),
@@ -20,7 +20,7 @@ pub(crate) fn sight(packet: &[u8]) -> Option<Sighting> {
     }
 }
 
-fn v4(packet: &[u8]) -> Option<Sighting> {
+fn v4(packet: &[u8]) -> Option<Sighting<'_>> {
     let header: &[u8; 20] = packet.first_chunk()?;
     let protocol = Protocol::from_number(header[9])?;
     let fragment = u16::from_be_bytes([header[6], header[7]]) & 0x1fff;
@@ -29,12 +29,13 @@ fn v4(packet: &[u8]) -> Option<Sighting> {
         return None;
     }
     let [.., a, b, c, d, e, f, g, h] = *header;
-    transport(protocol, packet.get(len..)?, |from, to| {
+    let whole = u16::from_be_bytes([header[2], header[3]]);
+    transport(protocol, trimmed(packet, whole.into()).get(len..)?, |from, to| {
         (End::v4([a, b, c, d], from), End::v4([e, f, g, h], to))
     })
 }
 
-fn v6(packet: &[u8]) -> Option<Sighting> {
+fn v6(packet: &[u8]) -> Option<Sighting<'_>> {
     let header: &[u8; 40] = packet.first_chunk()?;
     let (source, target) = (packet.get(8..)?.first_chunk()?, packet.get(24..)?.first_chunk()?);
     let (protocol, payload) = past_extensions(header[6], packet.get(40..)?)?;
@@ -61,11 +62,20 @@ fn past_extensions(mut next: u8, mut rest: &[u8]) -> Option<(Protocol, &[u8])> {
     None
 }
 
+/// Without what an Ethernet frame is filled up with. A packet that is yet to be cut into segments
+/// has no length.
+fn trimmed(packet: &[u8], len: usize) -> &[u8] {
+    match packet.get(..len) {
+        Some(packet) if len > 0 => packet,
+        _ => packet,
+    }
+}
+
 fn transport(
     protocol: Protocol,
     segment: &[u8],
     ends: impl FnOnce(u16, u16) -> (End, End),
-) -> Option<Sighting> {
+) -> Option<Sighting<'_>> {
     let [a, b, c, d] = *segment.first_chunk()?;
     let (from, to) = ends(u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
     let (flow, from) = Flow::between(protocol, from, to);
@@ -73,9 +83,14 @@ fn transport(
         Protocol::Tcp => segment.get(13).copied().unwrap_or(0),
         Protocol::Udp => 0,
     };
+    let head = match protocol {
+        Protocol::Tcp => usize::from(segment.get(12).copied().unwrap_or(0) >> 4) * 4,
+        Protocol::Udp => 8,
+    };
     Some(Sighting {
         flow,
         from,
+        payload: segment.get(head..).unwrap_or_default(),
         opens: flags & (SYN | ACK) == SYN,
         closes: flags & FIN != 0,
         resets: flags & RST != 0,
@@ -113,7 +128,8 @@ pub(crate) mod tests {
     #[test]
     fn ends_and_flags_of_tcp() {
         let (client, server) = (([10, 0, 0, 1], 40_000), ([10, 0, 0, 2], 443));
-        let seen = sight(&tcp4(client, server, SYN)).unwrap();
+        let opening = tcp4(client, server, SYN);
+        let seen = sight(&opening).unwrap();
         assert_eq!(seen.flow.protocol(), Protocol::Tcp);
         assert_eq!(seen.flow.ends()[seen.from], End::v4(client.0, client.1));
         assert_eq!(seen.flow.ends()[1 - seen.from], End::v4(server.0, server.1));

@@ -20,6 +20,9 @@ const TAGS: [u16; 3] = [0x8100, 0x88a8, 0x9100];
 const TAGS_MAX: usize = 4;
 
 impl Link {
+    /// Nothing: packets begin with their IP header.
+    pub const RAW: Self = Self(RAW);
+
     /// From the number that libpcap knows it by, which differs for a few old ones.
     pub(crate) fn from_dlt(dlt: i32) -> Self {
         Self(match dlt {

@@ -177,6 +177,13 @@ fn prefer_sll2(capture: &mut Capture<Active>) -> Result<(), pcap::Error> {
     Ok(())
 }
 
+/// Checks that a pcap filter makes sense, without an interface.
+pub fn check_filter(filter: &str) -> Result<(), SourceError> {
+    let wrong = |error| SourceError::Filter { filter: filter.to_owned(), reason: said(error) };
+    let capture = Capture::dead(Linktype::ETHERNET).map_err(wrong)?;
+    capture.compile(filter, OPTIMIZE).map(|_| ()).map_err(wrong)
+}
+
 fn said(error: pcap::Error) -> String {
     match error {
         pcap::Error::PcapError(said) => said,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::Packet;
 use crate::claim::{Claim, Owner};
 use crate::flow::{Flow, Sighting};
+use crate::keyed::Keyed;
 use crate::ports::Ports;
 
 /// What happens to a flow's packets.
@@ -45,6 +46,7 @@ pub(crate) struct State {
     held_bytes: usize,
     /// The flow stands in the list of those with packets that wait.
     pub(crate) listed: bool,
+    pub(crate) keyed: Keyed,
 }
 
 /// A packet that waits.
@@ -53,6 +55,10 @@ pub(crate) struct Held {
     time_ns: u64,
     len: u32,
     bytes: Box<[u8]>,
+    /// Which end sent it.
+    from: usize,
+    /// Without its key it is not to be handed over.
+    encrypted: bool,
 }
 
 impl Held {
@@ -129,7 +135,7 @@ impl State {
 
     /// Follows the connection's life. A new connection between the same ends has nothing to do
     /// with who claimed the former one.
-    pub(crate) fn follow(&mut self, seen: &Sighting, time_ns: u64) {
+    pub(crate) fn follow(&mut self, seen: &Sighting<'_>, time_ns: u64) {
         self.last_ns = time_ns;
         if seen.opens && self.is_over() {
             for end in &mut self.ends {
@@ -138,6 +144,7 @@ impl State {
             self.named = [None, None];
             self.closed = [false; 2];
             self.vain = 0;
+            self.keyed = Keyed::default();
         }
         if seen.resets {
             self.closed = [true; 2];
@@ -181,10 +188,22 @@ impl State {
     }
 
     /// Lets a packet wait.
-    pub(crate) fn hold(&mut self, packet: Packet<'_>) {
+    pub(crate) fn hold(&mut self, packet: Packet<'_>, from: usize, encrypted: bool) {
         self.held_bytes += Held::cost(&packet);
-        let bytes = Box::from(packet.bytes);
-        self.held.push_back(Held { time_ns: packet.time_ns, len: packet.len, bytes });
+        let (time_ns, len, bytes) = (packet.time_ns, packet.len, Box::from(packet.bytes));
+        self.held.push_back(Held { time_ns, len, bytes, from, encrypted });
+    }
+
+    /// Whether packets wait; later ones have to wait behind them.
+    pub(crate) fn is_holding(&self) -> bool {
+        !self.held.is_empty()
+    }
+
+    /// Takes out the packet that waits for longest, if it need not wait for a key.
+    pub(crate) fn pop_readable(&mut self) -> Option<Held> {
+        let head = self.held.front()?;
+        let waits = head.encrypted && self.keyed.must_wait(head.from);
+        if waits { None } else { self.pop() }
     }
 
     /// What the packets that wait take.

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use ecapture_packet::{
-    Claim, End, Flow, Flows, Limits, Output, Owner, Packet, Protocol, Sighting, Totals, Whose,
+    Claim, End, Flow, Flows, Key, Limits, Output, Owner, Packet, Protocol, Sighting, Totals, Whose,
 };
 use proptest::prelude::*;
 
@@ -15,6 +15,14 @@ struct Seen(Vec<(u64, Vec<u32>)>);
 impl Output for Seen {
     fn packet(&mut self, packet: Packet<'_>, whose: Whose<'_>) {
         self.0.push((packet.time_ns, whose.iter().map(|(_, owner)| owner.pid).collect()));
+    }
+
+    fn key(&mut self, _: &Arc<Key>) {}
+
+    fn name(&mut self, _: IpAddr, _: &str) {}
+
+    fn page(&self) -> u64 {
+        0
     }
 }
 
@@ -36,12 +44,12 @@ impl From<End2> for End {
     }
 }
 
-fn seen(protocol: Protocol, from: End2, to: End2) -> Sighting {
+fn seen(protocol: Protocol, from: End2, to: End2) -> Sighting<'static> {
     let (flow, from) = Flow::between(protocol, from.into(), to.into());
-    Sighting { flow, from, opens: false, closes: false, resets: false }
+    Sighting { flow, from, opens: false, closes: false, resets: false, payload: &[] }
 }
 
-fn tcp() -> Sighting {
+fn tcp() -> Sighting<'static> {
     seen(Protocol::Tcp, CLIENT, SERVER)
 }
 
@@ -59,7 +67,7 @@ fn claim(time_ns: u64, pid: u32, local: End2, remote: Option<End2>, wanted: bool
         wanted,
         shares_port: false,
         netns: 1,
-        owner: Arc::new(Owner { pid, comm: b"x".to_vec(), exe: None }),
+        owner: Arc::new(Owner { pid, comm: b"x".to_vec(), exe: None, container: None }),
     }
 }
 
@@ -76,10 +84,10 @@ fn choosy() -> Flows {
 }
 
 fn totals(written: u64, others: u64, undecided: u64) -> Totals {
-    Totals { written, others, undecided, forgotten: 0 }
+    Totals { written, others, undecided, ..Totals::default() }
 }
 
-const WAIT: u64 = 500_000_000;
+const WAIT: u64 = 2_000_000_000;
 
 #[test]
 fn without_a_choice_all_are_handed_over_at_once_and_each_process_is_named_once() {
@@ -108,7 +116,7 @@ fn packets_wait_for_their_process_and_come_in_order() {
     flows.claim(&server(5, true), &mut out);
     flows.packet(packet(6), Some(&tcp()), &mut out);
     assert_eq!(out.0, [(1, vec![2, 1]), (2, vec![]), (3, vec![]), (6, vec![])]);
-    flows.expire(10 * WAIT);
+    flows.expire(10 * WAIT, &mut out);
     assert_eq!((*flows.totals(), flows.deadline()), (totals(4, 0, 0), None));
 }
 
@@ -128,9 +136,9 @@ fn waiting_ends_on_the_packets_own_clock() {
     let (mut flows, mut out) = (choosy(), Seen::default());
     flows.packet(packet(10), Some(&tcp()), &mut out);
     flows.packet(packet(20), Some(&tcp()), &mut out);
-    flows.expire(WAIT + 9);
+    flows.expire(WAIT + 9, &mut out);
     assert_eq!(flows.deadline(), Some(WAIT + 10));
-    flows.expire(WAIT + 10);
+    flows.expire(WAIT + 10, &mut out);
     assert_eq!((flows.totals().undecided, flows.deadline()), (1, Some(WAIT + 20)));
     flows.claim(&server(WAIT + 11, true), &mut out);
     assert_eq!((out.times(), *flows.totals()), (vec![20], totals(1, 0, 1)));
@@ -140,9 +148,9 @@ fn waiting_ends_on_the_packets_own_clock() {
 fn a_clock_that_was_set_back_keeps_nothing_waiting() {
     let (mut flows, mut out) = (choosy(), Seen::default());
     flows.packet(packet(100 * WAIT), Some(&tcp()), &mut out);
-    flows.expire(100 * WAIT - 1);
+    flows.expire(100 * WAIT - 1, &mut out);
     assert_eq!(flows.totals().undecided, 0);
-    flows.expire(5);
+    flows.expire(5, &mut out);
     assert_eq!((flows.totals().undecided, flows.deadline()), (1, None));
 }
 
@@ -153,7 +161,7 @@ fn a_flow_without_a_process_stops_waiting_until_one_claims_it() {
     for time in 0..3 {
         flows.packet(packet(time), Some(&tcp()), &mut out);
     }
-    flows.expire(2 * WAIT);
+    flows.expire(2 * WAIT, &mut out);
     flows.packet(packet(2 * WAIT), Some(&tcp()), &mut out);
     assert_eq!((flows.totals().undecided, flows.deadline()), (4, None));
     // A claim of a stranger is a reason to look at the other end once more.
@@ -164,7 +172,7 @@ fn a_flow_without_a_process_stops_waiting_until_one_claims_it() {
     // What waits when the run ends is counted as well.
     let other = seen(Protocol::Tcp, CLIENT, End2([9; 4], 80));
     flows.packet(packet(2 * WAIT + 4), Some(&other), &mut out);
-    flows.finish();
+    flows.finish(&mut out);
     assert_eq!(*flows.totals(), totals(1, 0, 5));
 }
 
@@ -186,7 +194,7 @@ fn a_crowd_gives_way_to_its_newest_and_one_flow_to_others() {
     let last = claim(200, 3, End2([10, 0, 0, 1], 199), Some(SERVER), true);
     flows.claim(&last, &mut out);
     assert_eq!(out.times(), [199]);
-    flows.finish();
+    flows.finish(&mut out);
     assert_eq!(*flows.totals(), totals(1, 0, 199));
 }
 
@@ -349,12 +357,12 @@ proptest! {
                 }
                 Step::Wait(time) => {
                     now += time;
-                    flows.expire(now);
+                    flows.expire(now, &mut out);
                     prop_assert!(flows.deadline().is_none_or(|deadline| deadline > now));
                 }
             }
         }
-        flows.finish();
+        flows.finish(&mut out);
         let Totals { written, others, undecided, .. } = *flows.totals();
         prop_assert_eq!(written + others + undecided, packets);
         prop_assert_eq!(written, out.count);
@@ -374,5 +382,13 @@ impl Output for Order {
         assert!(packet.time_ns > *last, "out of order");
         *last = packet.time_ns;
         self.count += 1;
+    }
+
+    fn key(&mut self, _: &Arc<Key>) {}
+
+    fn name(&mut self, _: IpAddr, _: &str) {}
+
+    fn page(&self) -> u64 {
+        0
     }
 }

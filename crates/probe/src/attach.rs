@@ -1,4 +1,4 @@
-//! Places probes: a file's functions and the rows they answer to, as links that hold them there.
+//! Places probes: instructions of a file and the programs that run there, as links that hold them.
 
 use std::fs::File;
 use std::os::fd::AsRawFd;
@@ -6,11 +6,27 @@ use std::os::fd::AsRawFd;
 use libbpf_rs::{Link, Object, ProgramMut, UprobeMultiOpts, UprobeOpts};
 
 use crate::load::{Kernel, LoadError, multi};
-use crate::plan::{Placement, Probed};
-use crate::target::{Op, Row};
+use crate::plan::Probed;
 
 /// Links that one thread removes in a row, when many are.
 const REMOVED_BY_ONE: usize = 1;
+
+/// An instruction, and what runs when it is reached.
+#[derive(Debug, Clone)]
+pub(crate) struct Stand {
+    /// The instruction, as an offset into the file.
+    pub(crate) offset: u64,
+    /// What the programs are told: the number of a row or of a site, as they know which.
+    pub(crate) number: u16,
+    /// The programs, entries before returns: a return without its entry would count bytes that
+    /// nobody owns.
+    pub(crate) programs: &'static [At],
+    /// For people: what is probed.
+    pub(crate) probed: Probed,
+}
+
+/// A program, and whether it runs when the function returns.
+pub(crate) type At = (&'static str, bool);
 
 /// The probes of one file. Dropping it takes them away.
 #[derive(Debug, Default)]
@@ -30,7 +46,7 @@ impl Kernel {
         &self,
         file: &File,
         id: u32,
-        placements: &[Placement],
+        stands: &[Stand],
         pid: Option<u32>,
     ) -> Probes {
         // The file that was examined, whatever its path names by now.
@@ -38,88 +54,76 @@ impl Kernel {
         let site = Site { path: &path, id, pid: pid.map_or(-1, |pid| pid as i32) };
         let mut probes = Probes::default();
         if !self.features.cookies {
-            for placement in placements {
-                let one = self.attach_fixed(&site, placement);
-                probes.settle(placement, one);
+            for stand in stands {
+                let one = self.attach_fixed(&site, stand);
+                probes.settle(stand, one);
             }
             return probes;
         }
         if multi(&self.settings, &self.features) {
-            self.attach_many(&site, placements, &mut probes);
+            self.attach_many(&site, stands, &mut probes);
             return probes;
         }
-        for placement in placements {
-            let links = programs(placement.row.1).iter().map(|(program, returns)| {
+        for stand in stands {
+            let links = stand.programs.iter().map(|(program, returns)| {
                 self.program(program)?.attach_uprobe_with_opts(
                     site.pid,
                     site.path,
-                    placement.offset as usize,
+                    stand.offset as usize,
                     UprobeOpts {
-                        cookie: site.cookie(placement),
+                        cookie: site.cookie(stand),
                         retprobe: *returns,
                         ..UprobeOpts::default()
                     },
                 )
             });
             let links: libbpf_rs::Result<Vec<_>> = links.collect();
-            probes.settle(placement, links.map_err(|error| error.to_string()));
+            probes.settle(stand, links.map_err(|error| error.to_string()));
         }
         probes
     }
 
     /// One link for all probes of a kind; if the kernel refuses it, one link per probe, to
     /// learn which it does not like.
-    fn attach_many(&self, site: &Site<'_>, placements: &[Placement], probes: &mut Probes) {
-        let whole = self.attach_multi(site, placements);
+    fn attach_many(&self, site: &Site<'_>, stands: &[Stand], probes: &mut Probes) {
+        let whole = self.attach_multi(site, stands);
         if let Ok(links) = whole {
             probes.links.extend(links);
-            probes.hooked.extend(placements.iter().map(Placement::probed));
+            probes.hooked.extend(stands.iter().map(|stand| stand.probed.clone()));
             return;
         }
-        for placement in placements {
-            let links = self.attach_multi(site, std::slice::from_ref(placement));
-            probes.settle(placement, links.map_err(|error| error.to_string()));
+        for stand in stands {
+            let links = self.attach_multi(site, std::slice::from_ref(stand));
+            probes.settle(stand, links.map_err(|error| error.to_string()));
         }
     }
 
-    fn attach_multi(
-        &self,
-        site: &Site<'_>,
-        placements: &[Placement],
-    ) -> libbpf_rs::Result<Vec<Link>> {
+    fn attach_multi(&self, site: &Site<'_>, stands: &[Stand]) -> libbpf_rs::Result<Vec<Link>> {
         let mut links = Vec::new();
-        // Entries before returns: a return without its entry would count bytes that nobody owns.
-        for kind in [("buf_entry", false), ("buf_return", true), ("conn_end", false)] {
+        for at in in_order(stands) {
             let chosen: Vec<_> =
-                placements.iter().filter(|one| programs(one.row.1).contains(&kind)).collect();
-            if chosen.is_empty() {
-                continue;
-            }
+                stands.iter().filter(|stand| stand.programs.contains(&at)).collect();
             let options = UprobeMultiOpts {
-                offsets: chosen.iter().map(|placement| placement.offset as usize).collect(),
-                cookies: chosen.iter().map(|placement| site.cookie(placement)).collect(),
-                retprobe: kind.1,
+                offsets: chosen.iter().map(|stand| stand.offset as usize).collect(),
+                cookies: chosen.iter().map(|stand| site.cookie(stand)).collect(),
+                retprobe: at.1,
                 ..UprobeMultiOpts::default()
             };
-            let program = self.program(kind.0)?;
+            let program = self.program(at.0)?;
             links.push(program.attach_uprobe_multi_with_opts(site.pid, site.path, "", options)?);
         }
         Ok(links)
     }
 
     /// One load for one function, whose programs know their row by heart.
-    fn attach_fixed(
-        &self,
-        site: &Site<'_>,
-        placement: &Placement,
-    ) -> Result<(Vec<Link>, Object), String> {
+    fn attach_fixed(&self, site: &Site<'_>, stand: &Stand) -> Result<(Vec<Link>, Object), String> {
         let object = self
-            .load_fixed(placement.row.0, site.id)
+            .load_fixed(stand.number, site.id, stand.programs)
             .map_err(|error: LoadError| error.to_string())?;
         let mut links = Vec::new();
-        for (name, returns) in programs(placement.row.1) {
+        for (name, returns) in stand.programs {
             let program = find(&object, name).map_err(|error| error.to_string())?;
-            let offset = placement.offset as usize;
+            let offset = stand.offset as usize;
             let link = program.attach_uprobe(*returns, site.pid, site.path, offset);
             links.push(link.map_err(|error| error.to_string())?);
         }
@@ -132,15 +136,18 @@ impl Kernel {
 }
 
 impl Probes {
-    fn settle<T: Into<Placed>>(&mut self, placement: &Placement, placed: Result<T, String>) {
+    fn settle<T: Into<Placed>>(&mut self, stand: &Stand, placed: Result<T, String>) {
         match placed {
             Ok(placed) => {
                 let Placed { links, object } = placed.into();
                 self.links.extend(links);
                 self._objects.extend(object);
-                self.hooked.push(placement.probed());
+                self.hooked.push(stand.probed.clone());
             }
-            Err(reason) => self.failed.push((placement.row.1.symbol, reason)),
+            Err(reason) => {
+                let name = stand.probed.symbols.first().copied().unwrap_or("?");
+                self.failed.push((name, reason));
+            }
         }
     }
 
@@ -186,18 +193,22 @@ struct Site<'a> {
 }
 
 impl Site<'_> {
-    /// What the probe tells its program: which file it stands in and which row it is.
-    fn cookie(&self, placement: &Placement) -> u64 {
-        u64::from(self.id) << 16 | u64::from(placement.row.0)
+    /// What the probe tells its program: which file it stands in and which row or site it is.
+    fn cookie(&self, stand: &Stand) -> u64 {
+        u64::from(self.id) << 16 | u64::from(stand.number)
     }
 }
 
-/// The programs that a row needs, and whether each stands on the return side.
-fn programs(row: &Row) -> &'static [(&'static str, bool)] {
-    match row.op {
-        Op::Call { .. } => &[("buf_entry", false), ("buf_return", true)],
-        Op::End(_) | Op::Reset(_) => &[("conn_end", false)],
+/// The programs of all stands, each once, entries first.
+fn in_order(stands: &[Stand]) -> Vec<At> {
+    let mut order: Vec<At> = Vec::new();
+    for at in stands.iter().flat_map(|stand| stand.programs) {
+        if !order.contains(at) {
+            order.push(*at);
+        }
     }
+    order.sort_by_key(|(_, returns)| *returns);
+    order
 }
 
 fn find<'a>(object: &'a Object, name: &str) -> libbpf_rs::Result<ProgramMut<'a>> {

@@ -1,13 +1,16 @@
 //! What the kernel half counts and remembers, read where the records can't tell: at a
 //! connection's end, and for the summary.
 
+use std::os::fd::{AsFd, AsRawFd};
+
 use libbpf_rs::{MapCore, MapFlags, MapHandle, Object};
 
 /// The kernel half's tables.
 #[derive(Debug)]
 pub struct Books {
-    conns: MapHandle,
-    calls: MapHandle,
+    /// Without plaintext there are none.
+    conns: Option<MapHandle>,
+    calls: Option<MapHandle>,
     counters: MapHandle,
 }
 
@@ -26,31 +29,43 @@ impl Counters {
 
 impl Books {
     pub(crate) fn of(object: &Object) -> libbpf_rs::Result<Self> {
+        // A table that this run has no use for was not made.
         let open = |name: &str| {
             let map = object.maps().find(|map| map.name() == name);
-            let missing = || std::io::Error::from(std::io::ErrorKind::NotFound);
-            MapHandle::try_from(&map.ok_or_else(missing)?)
+            map.filter(|map| map.as_fd().as_raw_fd() >= 0)
+                .map(|map| MapHandle::try_from(&map))
+                .transpose()
         };
-        Ok(Self { conns: open("conns")?, calls: open("calls")?, counters: open("counters")? })
+        let missing = || std::io::Error::from(std::io::ErrorKind::NotFound);
+        Ok(Self {
+            conns: open("conns")?,
+            calls: open("calls")?,
+            counters: open("counters")?.ok_or_else(missing)?,
+        })
     }
 
-    /// Takes a connection out of the table: its last state, if the kernel half still knew it as
-    /// the one that was first seen at `born_ns`.
+    /// Takes a connection and its calls in flight out of the tables: its last state, if the kernel
+    /// half still knew it as the one that was first seen at `born_ns`.
     pub fn end(&self, tgid: u32, ptr: u64, born_ns: u64) -> Option<abi::ConnState> {
         let key = abi::ConnKey { ptr, tgid, pad: 0 }.to_bytes();
-        let value = self.conns.lookup(&key, MapFlags::ANY).ok()??;
+        let conns = self.conns.as_ref()?;
+        let value = conns.lookup(&key, MapFlags::ANY).ok()??;
         let state = abi::ConnState::from_bytes(&value).filter(|state| state.born_ns == born_ns)?;
         // Gone already if the table was full; that is the same to us.
-        let _ = self.conns.delete(&key);
+        let _ = conns.delete(&key);
+        for sp in state.active_sp.into_iter().filter(|sp| *sp != 0) {
+            self.end_call(tgid, sp);
+        }
         Some(state)
     }
 
-    /// Takes a call in flight with this stack pointer out of the table.
-    pub fn end_call(&self, tgid: u32, sp: u64) -> Option<abi::Call> {
+    /// Takes the place of a call that will never return.
+    fn end_call(&self, tgid: u32, sp: u64) {
         let key = abi::CallKey { sp, tgid, pad: 0 }.to_bytes();
-        let value = self.calls.lookup(&key, MapFlags::ANY).ok()??;
-        let _ = self.calls.delete(&key);
-        abi::Call::from_bytes(&value)
+        if let Some(calls) = &self.calls {
+            // Most calls are kept by their thread, and gone with it.
+            let _ = calls.delete(&key);
+        }
     }
 
     /// Every counter, summed over the CPUs, now.

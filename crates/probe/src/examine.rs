@@ -8,37 +8,82 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use crate::elf::{ElfError, Function, Image};
-use crate::plan::{Numbered, Placement, plan};
-use crate::target::{self, KNOWN};
+use crate::keys::{self, Finder};
+use crate::keyscan::KeySites;
+use crate::plan::{Numbered, Placement, Probed, entered, plan};
+use crate::target::{self, KNOWN, Op};
 
 /// What a file carries.
 pub(crate) enum Found {
     /// Probes that can be placed.
-    Target(Vec<Placement>),
+    Target(Carried),
     /// A library that can't.
-    Known(&'static str),
+    Known(Known),
     /// No TLS that anything here knows.
     Nothing,
 }
 
 /// What is to be done about a file that was found in some process.
+#[derive(Debug)]
 pub(crate) enum Look {
-    /// Place these probes.
-    Target(Vec<Placement>),
+    /// Place probes.
+    Target(Carried),
     /// Say why it is not probed.
-    Passed(String),
+    Passed(Known),
     /// Nothing.
     NoTls,
 }
 
+/// A file with TLS that is not probed.
+#[derive(Debug)]
+pub(crate) struct Known {
+    /// The library, if that is known.
+    pub(crate) name: Option<&'static str>,
+    /// Why not, as a sentence that names it.
+    pub(crate) reason: String,
+}
+
+/// What a run looks for in a file.
+#[derive(Debug)]
+pub(crate) struct Seek<'a> {
+    /// Functions that move plaintext.
+    pub(crate) plaintext: bool,
+    /// Instructions at which keys can be read, and who finds them.
+    pub(crate) keys: Option<&'a mut Finder>,
+}
+
+/// What there is to probe in a file.
+#[derive(Debug, Default)]
+pub(crate) struct Carried {
+    /// The library, if its symbols say which.
+    pub(crate) name: Option<&'static str>,
+    /// Functions that move plaintext.
+    pub(crate) placements: Vec<Placement>,
+    /// Instructions in functions that move plaintext at which the connection is the first
+    /// argument, if keys were asked for.
+    pub(crate) calls: Vec<u64>,
+    /// Where keys can be read, or why they can't; `None`: that was not asked.
+    pub(crate) keys: Option<Result<KeySites, String>>,
+}
+
+impl Carried {
+    /// What there is to say of it.
+    pub(crate) fn probed(&self) -> Vec<Probed> {
+        let keys = self.keys.iter().flatten().flat_map(keys::probed);
+        self.placements.iter().map(Placement::probed).chain(keys).collect()
+    }
+}
+
 /// Judges a file that goes by this name where it was found.
-pub(crate) fn look(file: &File, path: &str) -> Look {
-    match examine(file) {
-        Ok(Found::Target(placements)) => Look::Target(placements),
-        Ok(Found::Known(name)) => Look::Passed(format!("{name} is not supported yet")),
+pub(crate) fn look(file: &File, path: &str, seek: Seek<'_>) -> Look {
+    match examine(file, seek) {
+        Ok(Found::Target(carried)) => Look::Target(carried),
+        Ok(Found::Known(known)) => Look::Passed(known),
         Ok(Found::Nothing) => Look::NoTls,
         // Only a file that goes by a library's name is worth a word if it can't be read.
-        Err(error) if looks_like_tls(path) => Look::Passed(error.to_string()),
+        Err(error) if looks_like_tls(path) => {
+            Look::Passed(Known { name: None, reason: error.to_string() })
+        }
         Err(_) => Look::NoTls,
     }
 }
@@ -53,29 +98,34 @@ pub(crate) fn looks_like_tls(path: &str) -> bool {
 enum Wanted {
     Row(Numbered),
     Known(&'static str),
+    /// It moves bytes of the connection in its first argument.
+    Call,
 }
 
 static WANTED: OnceLock<HashMap<&'static [u8], Wanted>> = OnceLock::new();
 
 /// Every symbol that means something, for one look at each symbol of a file.
 fn wanted() -> HashMap<&'static [u8], Wanted> {
+    let calls = KNOWN.iter().flat_map(|known| known.calls);
+    let calls = calls.map(|symbol| (symbol.as_bytes(), Wanted::Call));
     let known = KNOWN.iter().map(|known| (known.symbol.as_bytes(), Wanted::Known(known.name)));
     let rows = target::rows()
         .filter(|(_, _, row)| row.behind.is_empty())
         .map(|(number, _, row)| (row.symbol.as_bytes(), Wanted::Row((number, row))));
-    known.chain(rows).collect()
+    calls.chain(known).chain(rows).collect()
 }
 
-/// Reads what a file carries out of its symbols.
-pub(crate) fn examine(file: &File) -> Result<Found, ElfError> {
+/// Reads what a file carries out of its symbols, and for keys out of its code.
+pub(crate) fn examine(file: &File, seek: Seek<'_>) -> Result<Found, ElfError> {
     let image = Image::open(file)?;
     let wanted = WANTED.get_or_init(wanted);
     let found = image.functions(|name| wanted.get(name).copied())?;
     let mut functions: Vec<Function<Numbered>> = Vec::new();
-    let mut known = None;
+    let (mut known, mut moves) = (None, Vec::new());
     for function in found {
         match function.what {
             Wanted::Known(name) => known = Some(name),
+            Wanted::Call => moves.push(function.address),
             // Two rows at one instruction would count its calls twice.
             Wanted::Row(what) if functions.iter().all(|f| f.offset != function.offset) => {
                 functions.push(Function {
@@ -88,8 +138,28 @@ pub(crate) fn examine(file: &File) -> Result<Found, ElfError> {
         }
     }
     // The end of connections alone is nothing to look at.
-    if functions.iter().any(|function| function.what.1.returns()) {
-        return Ok(Found::Target(plan(&image, &functions)));
+    let moving = functions.iter().find(|function| function.what.1.returns());
+    let wanted = moving.is_some() && (seek.plaintext || seek.keys.is_some());
+    let mut placements = if wanted { plan(&image, &functions) } else { Vec::new() };
+    let first = |placement: &&Placement| matches!(placement.row.1.op, Op::Call { conn: 0, .. });
+    let mut calls: Vec<u64> = Vec::new();
+    if seek.keys.is_some() {
+        calls.extend(placements.iter().filter(first).map(|placement| placement.offset));
+        calls.extend(entered(&image, &moves));
     }
-    Ok(known.map_or(Found::Nothing, Found::Known))
+    if !seek.plaintext {
+        placements.clear();
+    }
+    let keys = seek.keys.map(|finder| finder.find_parts(file));
+    let target = moving.and_then(|function| target::of_row(function.what.0));
+    let name = target.or(known);
+    if !placements.is_empty() || matches!(keys, Some(Ok(_))) {
+        return Ok(Found::Target(Carried { name, placements, calls, keys }));
+    }
+    let Some(library) = name else { return Ok(Found::Nothing) };
+    let reason = match keys {
+        Some(Err(why)) => format!("{library}: {why}"),
+        _ => format!("{library} is not supported yet"),
+    };
+    Ok(Found::Known(Known { name, reason }))
 }

@@ -4,30 +4,58 @@
 //! notice and which ends by itself, even if we are killed: a thread of ours does the tracing, and
 //! the kernel lets a tracee go when its tracer ends. Who is traced already is left alone.
 
-use std::sync::mpsc::{Sender, channel};
+use std::io;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, OnceLock};
 use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
+
+use crate::stay::now_ns;
+
+/// How long a thread waits at most, should the machine be that busy. A program also goes on by this
+/// that serves the file system on which a file is that we are reading.
+pub(crate) const LONGEST: Duration = Duration::from_secs(5);
 
 /// A thread that waits. Dropping this lets it go on.
 #[derive(Debug)]
 pub(crate) struct Hold {
     release: Option<Sender<()>>,
     tracer: Option<JoinHandle<()>>,
+    since_ns: u64,
+    /// When it let the thread go by itself.
+    ended_ns: Arc<OnceLock<u64>>,
 }
 
 impl Hold {
-    /// Stops a thread of another process at its next step in user space. `None` if it can't be.
-    pub(crate) fn of(tid: u32) -> Option<Self> {
-        let tid = libc::pid_t::try_from(tid).ok()?;
+    /// Stops a thread of another process at its next step in user space, for `longest` at most.
+    pub(crate) fn of(tid: u32, longest: Duration) -> io::Result<Self> {
+        let tid = libc::pid_t::try_from(tid).map_err(|_| no_such_thread())?;
         let (release, released) = channel::<()>();
         let (tell, stopped) = channel();
+        let ended_ns = Arc::new(OnceLock::new());
+        let ended = Arc::clone(&ended_ns);
         let tracer = Builder::new().name("hold".to_owned()).spawn(move || {
             let _ = tell.send(stop(tid));
             // Until the other end is dropped.
-            let _ = released.recv();
-        });
-        let tracer = tracer.ok()?;
-        let held = Self { release: Some(release), tracer: Some(tracer) };
-        stopped.recv().unwrap_or(false).then_some(held)
+            if released.recv_timeout(longest) == Err(RecvTimeoutError::Timeout) {
+                let _ = ended.set(now_ns());
+            }
+        })?;
+        let (release, tracer) = (Some(release), Some(tracer));
+        let mut hold = Self { release, tracer, since_ns: 0, ended_ns };
+        stopped.recv().unwrap_or_else(|_| Err(no_such_thread()))?;
+        hold.since_ns = now_ns();
+        Ok(hold)
+    }
+
+    /// Since when, by CLOCK_MONOTONIC.
+    pub(crate) fn since_ns(&self) -> u64 {
+        self.since_ns
+    }
+
+    /// When the longest time was over, if it is, by the same clock.
+    pub(crate) fn ended_ns(&self) -> Option<u64> {
+        self.ended_ns.get().copied()
     }
 }
 
@@ -40,13 +68,18 @@ impl Drop for Hold {
     }
 }
 
-fn stop(tid: libc::pid_t) -> bool {
+fn stop(tid: libc::pid_t) -> io::Result<()> {
     let none = std::ptr::null_mut::<libc::c_void>();
     // SAFETY: neither request reads or writes memory of this process.
-    unsafe {
+    let stopped = unsafe {
         libc::ptrace(libc::PTRACE_SEIZE, tid, none, none) == 0
             && libc::ptrace(libc::PTRACE_INTERRUPT, tid, none, none) == 0
-    }
+    };
+    if stopped { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+fn no_such_thread() -> io::Error {
+    io::Error::from_raw_os_error(libc::ESRCH)
 }
 
 #[cfg(test)]
@@ -71,7 +104,7 @@ mod tests {
         let mut input = cat.stdin.take().unwrap();
         writeln!(input, "before").unwrap();
         assert_eq!(answers.next().unwrap().unwrap(), "before");
-        let hold = Hold::of(cat.id()).unwrap();
+        let hold = Hold::of(cat.id(), LONGEST).unwrap();
         while state(cat.id()) != 't' {
             thread::yield_now();
         }
@@ -81,6 +114,6 @@ mod tests {
         assert_eq!(answers.next().unwrap().unwrap(), "meanwhile");
         drop(input);
         assert!(cat.wait().unwrap().success());
-        assert!(Hold::of(u32::MAX).is_none());
+        assert!(Hold::of(u32::MAX, LONGEST).is_err());
     }
 }

@@ -1,12 +1,20 @@
-//! Scheduling for the one thread that races with others.
+//! Scheduling for the threads that race with others.
 
-/// Lets this thread run as soon as it is woken, before every ordinary thread: it sleeps until a
-/// program maps a file that was never seen, and then works for some milliseconds at most. Without
-/// the right to do so it runs like any other thread.
-pub(crate) fn ahead_of_others() {
-    let lowest = libc::sched_param { sched_priority: 1 };
+/// Which of our threads goes first.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Haste {
+    /// It hooks a file that was never seen: some milliseconds as a rule.
+    Hooks = 1,
+    /// It holds who mapped the file meanwhile: microseconds, and nobody else does it.
+    Holds = 2,
+}
+
+/// Lets this thread run as soon as it is woken, before every ordinary thread. Without the right to
+/// do so it runs like any other thread.
+pub(crate) fn ahead_of_others(haste: Haste) {
+    let priority = libc::sched_param { sched_priority: haste as libc::c_int };
     // SAFETY: the parameters are a valid sched_param; 0 means the calling thread.
-    let done = unsafe { libc::sched_setscheduler(0, libc::SCHED_RR, &raw const lowest) };
+    let done = unsafe { libc::sched_setscheduler(0, libc::SCHED_RR, &raw const priority) };
     if done != 0 {
         // SAFETY: plain numbers; 0 means the calling thread.
         unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, -20) };

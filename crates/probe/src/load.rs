@@ -10,8 +10,14 @@ use libbpf_rs::{
 };
 use memmap2::{MmapOptions, MmapRaw};
 
+use crate::attach::At;
 use crate::books::Books;
+use crate::control::{Control, Truncate};
+use crate::cost::Cost;
 use crate::features::Features;
+use crate::keys;
+use crate::net::Net;
+use crate::pause::{Pause, PauseError};
 use crate::programs;
 use crate::ring::{READER_SLOT, Ring, RingError};
 use crate::target;
@@ -23,10 +29,14 @@ pub struct Settings {
     pub plaintext: bool,
     /// Whether it tells which process uses which socket.
     pub flows: bool,
-    /// How many rings, each with a reader of its own: 1 to [`abi::SHARDS`].
+    /// Whether it tells the keys of connections; with `flows`, with the socket that each is for.
+    pub secrets: bool,
+    /// How many rings of payload, each with a reader of its own: up to [`abi::SHARDS`].
     pub shards: u32,
-    /// Bytes of each ring: a power of two, and a multiple of the page size.
+    /// Bytes of each of them: a power of two, and a multiple of the page size.
     pub ring_bytes: u64,
+    /// Bytes of the ring for everything else that is told, likewise; 0: there is none.
+    pub news_bytes: u64,
     /// Payload bytes taken of one call; `None`: all of them.
     pub call_cap: Option<u64>,
     /// Only these processes; empty: all.
@@ -37,6 +47,18 @@ pub struct Settings {
     pub comms: Vec<String>,
     /// Only processes in this control group and below; `None`: all.
     pub cgroup: Option<Cgroup>,
+    /// Only connections with one of these ports at either end; empty: all.
+    pub ports: Vec<u16>,
+    /// Only connections with an address in one of these at either end; empty: all.
+    pub nets: Vec<Net>,
+    /// One connection in so many; 0 and 1: all.
+    pub sample: u32,
+    /// What happens when records come faster than they are read.
+    pub overload: Overload,
+    /// Payload bytes taken of a call while [`Overload::Truncate`] cuts.
+    pub keep_bytes: u64,
+    /// Whether [`Control`] has an effect.
+    pub steered: bool,
     /// Stop a program for the milliseconds in which a library that it just loaded is hooked.
     pub hold: bool,
 }
@@ -47,6 +69,42 @@ impl Settings {
         let all = self.pids.is_empty() && self.uids.is_empty() && self.comms.is_empty();
         !all || self.cgroup.is_some()
     }
+
+    /// The size of every ring, that for news last.
+    fn rings(&self) -> impl Iterator<Item = u64> {
+        let payload = std::iter::repeat_n(self.ring_bytes, self.shards as usize);
+        payload.chain((self.news_bytes > 0).then_some(self.news_bytes))
+    }
+
+    /// Ring bytes that payload leaves to control records. Each thread that waits needs one.
+    fn reserve(&self) -> u64 {
+        match self.overload {
+            Overload::Pause => self.ring_bytes / 4,
+            Overload::Gap | Overload::Truncate => {
+                (abi::CTRL_RESERVE as u64).min(self.ring_bytes / 4)
+            }
+        }
+    }
+
+    /// What [`Control`] begins with. Past three quarters of what payload may take: a reader that
+    /// naps is woken at half of the ring, and is not behind when it comes.
+    pub fn truncate(&self) -> Option<Truncate> {
+        let from = (self.ring_bytes - self.reserve()) / 4 * 3;
+        let cuts = self.overload == Overload::Truncate;
+        cuts.then_some(Truncate { from, keep: self.keep_bytes })
+    }
+}
+
+/// What happens when records come faster than they are read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Overload {
+    /// What finds no room in a ring is lost, and shows as a gap.
+    #[default]
+    Gap,
+    /// While a ring is nearly full, only the first bytes of each call are taken.
+    Truncate,
+    /// A thread whose bytes find no room waits until they were read. Needs [`Settings::pids`].
+    Pause,
 }
 
 /// A control group of the v2 hierarchy.
@@ -78,6 +136,12 @@ pub enum LoadError {
     /// A ring could not be mapped here.
     #[error(transparent)]
     Ring(#[from] RingError),
+    /// The kernel does not count the time of its programs.
+    #[error("counting the programs' time: {0}")]
+    Cost(io::Error),
+    /// A process can't be made to wait.
+    #[error(transparent)]
+    Pause(#[from] PauseError),
 }
 
 /// The kernel half, loaded. Dropping it takes every probe away.
@@ -104,7 +168,7 @@ impl Kernel {
         }
         let rings = rings(&settings)?;
         let mut open = open()?;
-        configure(&mut open, &config(&settings, None), &rings)?;
+        configure(&mut open, &config(&settings, &features, None), &rings)?;
         for mut program in open.progs_mut() {
             let name = program.name().to_string_lossy().into_owned();
             program.set_autoload(programs::program_wanted(&name, &settings, &features));
@@ -119,20 +183,29 @@ impl Kernel {
         }
         let main = open.load().map_err(bpf("verifying the programs"))?;
         fill(&main, &settings, &rings)?;
+        Control::of(&main, &settings).map_err(bpf("setting the levers"))?;
         let readers = Arc::new(map_readers(&main)?);
         let links = programs::attach_tracepoints(&main);
         let links = links.map_err(bpf("attaching a tracepoint"))?;
         Ok(Self { main, settings, features, rings, readers, _links: links })
     }
 
-    /// The reading ends of the rings, one per shard.
+    /// The reading ends of the rings of payload, one per shard.
     pub fn readers(&self) -> Result<Vec<Ring>, LoadError> {
-        let make = |(shard, ring): (usize, &MapHandle)| {
-            let fd = ring.as_fd().try_clone_to_owned().map_err(LoadError::Map)?;
-            let readers = Arc::clone(&self.readers);
-            Ok(Ring::new(fd, self.settings.ring_bytes, readers, shard)?)
-        };
-        self.rings.iter().enumerate().map(make).collect()
+        (0..self.settings.shards as usize).map(|number| self.reader(number)).collect()
+    }
+
+    /// The reading end of the ring for news, if there is one.
+    pub fn news(&self) -> Result<Option<Ring>, LoadError> {
+        let wanted = self.settings.news_bytes > 0;
+        wanted.then(|| self.reader(self.settings.shards as usize)).transpose()
+    }
+
+    fn reader(&self, number: usize) -> Result<Ring, LoadError> {
+        let ring = self.rings.get(number).zip(self.settings.rings().nth(number));
+        let (ring, bytes) = ring.ok_or_else(|| LoadError::Map(io::ErrorKind::NotFound.into()))?;
+        let fd = ring.as_fd().try_clone_to_owned().map_err(LoadError::Map)?;
+        Ok(Ring::new(fd, bytes, Arc::clone(&self.readers), number)?)
     }
 
     /// What the kernel half counts and remembers.
@@ -140,18 +213,53 @@ impl Kernel {
         Books::of(&self.main).map_err(bpf("opening the kernel half's tables"))
     }
 
+    /// What may be changed while it runs; it begins with what the settings say.
+    pub fn control(&self) -> Result<Control, LoadError> {
+        Control::of(&self.main, &self.settings).map_err(bpf("setting the levers"))
+    }
+
+    /// What it costs, from now on.
+    pub fn cost(&self) -> Result<Cost, LoadError> {
+        Cost::of(&self.main).map_err(LoadError::Cost)
+    }
+
+    /// The tracing of the chosen processes, if the settings want it.
+    pub fn pause(&self) -> Result<Option<Pause>, LoadError> {
+        if self.settings.overload != Overload::Pause {
+            return Ok(None);
+        }
+        let owed = self.main.maps().find(|map| map.name() == "owed");
+        let missing = || libbpf_rs::Error::from(io::Error::from(io::ErrorKind::NotFound));
+        let owed = owed.ok_or_else(missing).and_then(|map| MapHandle::try_from(&map));
+        let owed = owed.map_err(bpf("opening the table of waiting threads"))?;
+        Ok(Some(Pause::start(&self.settings.pids, owed)?))
+    }
+
     /// Another instance of the shape programs for one probed function alone, sharing every map:
     /// for kernels whose probes can't carry a number.
-    pub(crate) fn load_fixed(&self, row: u16, file: u32) -> Result<Object, LoadError> {
+    pub(crate) fn load_fixed(
+        &self,
+        number: u16,
+        file: u32,
+        programs: &[At],
+    ) -> Result<Object, LoadError> {
         let mut open = open()?;
-        configure(&mut open, &config(&self.settings, Some((row, file))), &self.rings)?;
+        configure(
+            &mut open,
+            &config(&self.settings, &self.features, Some((number, file))),
+            &self.rings,
+        )?;
         for mut program in open.progs_mut() {
             let name = program.name().to_string_lossy().into_owned();
-            program.set_autoload(programs::is_shape(&name));
+            program.set_autoload(programs.iter().any(|(wanted, _)| *wanted == name));
         }
         for mut map in open.maps_mut() {
             let name = map.name().to_owned();
-            if let Some(shared) = self.main.maps().find(|m| m.name() == name && !is_rodata(&name)) {
+            // What was not made has a descriptor all the same, of nothing.
+            let made =
+                programs::table_wanted(&name.to_string_lossy(), &self.settings, &self.features);
+            let shared = self.main.maps().find(|m| made && m.name() == name && !is_rodata(&name));
+            if let Some(shared) = shared {
                 map.reuse_fd(shared.as_fd()).map_err(bpf("sharing a map"))?;
             } else if !is_rodata(&name) {
                 // The main instance has no use for it.
@@ -162,10 +270,11 @@ impl Kernel {
     }
 }
 
-/// Whether many probes go into one link. Not under `--pid`: some kernels (6.6 to 6.9) match the
-/// thread there and not the process, and would pass over most of a threaded program.
+/// Whether many probes go into one link, which is also the shorter way to their programs.
 pub(crate) fn multi(settings: &Settings, features: &Features) -> bool {
-    features.cookies && features.uprobe_multi && settings.pids.is_empty()
+    let can =
+        if settings.pids.is_empty() { features.uprobe_multi } else { features.uprobe_multi_pid };
+    features.cookies && can
 }
 
 /// libbpf-rs has no name for this attach type yet.
@@ -185,7 +294,7 @@ fn open() -> Result<OpenObject, LoadError> {
     builder.open_memory(OBJECT).map_err(bpf("reading the programs"))
 }
 
-fn config(settings: &Settings, fixed: Option<(u16, u32)>) -> abi::Config {
+fn config(settings: &Settings, features: &Features, fixed: Option<(u16, u32)>) -> abi::Config {
     let mut rows = [0; abi::ROWS];
     for (number, _, row) in target::rows() {
         rows[usize::from(number)] = u64::from_ne_bytes(row.to_abi().to_bytes());
@@ -193,18 +302,42 @@ fn config(settings: &Settings, fixed: Option<(u16, u32)>) -> abi::Config {
     let (fixed_row, fixed_file) = fixed.unwrap_or_default();
     abi::Config {
         ring_bytes: settings.ring_bytes,
-        ctrl_reserve: (abi::CTRL_RESERVE as u64).min(settings.ring_bytes / 4),
+        ctrl_reserve: settings.reserve(),
         call_cap: settings.call_cap.unwrap_or(u64::MAX),
         shards: settings.shards,
         filter_pid: u32::from(!settings.pids.is_empty()),
         filter_uid: u32::from(!settings.uids.is_empty()),
         filter_comm: u32::from(!settings.comms.is_empty()),
+        filter_port: u32::from(!settings.ports.is_empty()),
+        filter_net: u32::from(!settings.nets.is_empty()),
         cgroup: settings.cgroup.map_or(0, |group| group.id),
         cgroup_level: settings.cgroup.map_or(0, |group| group.level),
+        overload: match settings.overload {
+            Overload::Gap => abi::Overload::Gap,
+            Overload::Truncate => abi::Overload::Truncate,
+            Overload::Pause => abi::Overload::Pause,
+        } as u32,
+        tracer: if settings.overload == Overload::Pause { std::process::id() } else { 0 },
+        steered: u32::from(settings.steered),
+        sockets: sockets(settings, features) as u32,
+        only_pid: match settings.pids[..] {
+            [pid] => pid,
+            _ => 0,
+        },
+        calls_by_task: u32::from(features.task_storage),
         fixed: u32::from(fixed.is_some()),
         fixed_row: u32::from(fixed_row),
         fixed_file,
         rows,
+    }
+}
+
+/// Where the socket is kept that a thread used last, if anybody wants to know.
+fn sockets(settings: &Settings, features: &Features) -> abi::Sockets {
+    match (settings.secrets && settings.flows, features.socket_tracepoints) {
+        (false, _) => abi::Sockets::Nowhere,
+        (true, true) => abi::Sockets::OfTask,
+        (true, false) => abi::Sockets::ByNumber,
     }
 }
 
@@ -213,11 +346,11 @@ fn rings(settings: &Settings) -> Result<Vec<MapHandle>, LoadError> {
         sz: size_of::<libbpf_rs::libbpf_sys::bpf_map_create_opts>() as _,
         ..Default::default()
     };
-    let bytes = u32::try_from(settings.ring_bytes).unwrap_or(1 << 31);
-    (0..settings.shards)
-        .map(|_| MapHandle::create(MapType::RingBuf, Some("ring"), 0, 0, bytes, &options))
-        .collect::<Result<_, _>>()
-        .map_err(bpf("making a ring"))
+    let make = |bytes: u64| {
+        let bytes = u32::try_from(bytes).unwrap_or(1 << 31);
+        MapHandle::create(MapType::RingBuf, Some("ring"), 0, 0, bytes, &options)
+    };
+    settings.rings().map(make).collect::<Result<_, _>>().map_err(bpf("making a ring"))
 }
 
 fn configure(
@@ -257,6 +390,9 @@ fn fill(object: &Object, settings: &Settings, rings: &[MapHandle]) -> Result<(),
         put("rings", &shard.to_ne_bytes(), &ring.as_fd().as_raw_fd().to_ne_bytes())
             .map_err(bpf("placing the rings"))?;
     }
+    for (text, label) in keys::texts() {
+        put("labels", &text, &[label]).map_err(bpf("naming the labels of keys"))?;
+    }
     for pid in &settings.pids {
         put("pids", &pid.to_ne_bytes(), &[1]).map_err(bpf("setting the pid filter"))?;
     }
@@ -270,6 +406,12 @@ fn fill(object: &Object, settings: &Settings, rings: &[MapHandle]) -> Result<(),
         name[..kept].copy_from_slice(&comm.as_bytes()[..kept]);
         put("comms", &name, &[1]).map_err(bpf("setting the comm filter"))?;
     }
+    for port in &settings.ports {
+        put("ports", &port.to_ne_bytes(), &[1]).map_err(bpf("setting the port filter"))?;
+    }
+    for net in &settings.nets {
+        put("nets", &net.key().to_bytes(), &[1]).map_err(bpf("setting the net filter"))?;
+    }
     Ok(())
 }
 
@@ -277,7 +419,7 @@ fn map_readers(object: &Object) -> Result<MmapRaw, LoadError> {
     let map = object.maps().find(|map| map.name() == "readers");
     let map = map.ok_or_else(|| LoadError::Map(io::ErrorKind::NotFound.into()))?;
     MmapOptions::new()
-        .len(abi::SHARDS * READER_SLOT)
+        .len(abi::RINGS * READER_SLOT)
         .map_raw(map.as_fd().as_raw_fd())
         .map_err(LoadError::Map)
 }

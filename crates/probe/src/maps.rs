@@ -4,7 +4,7 @@
 //! another mount namespace, a name that something else has now), so it is shown and never opened.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read};
 use std::path::PathBuf;
 
 /// A file as the kernel knows it, whatever its names.
@@ -34,17 +34,61 @@ impl Mapping {
     pub fn open(&self, pid: u32) -> io::Result<File> {
         File::open(format!("/proc/{pid}/map_files/{:x}-{:x}", self.range.0, self.range.1))
     }
+
+    /// The same; it may have been split or moved since it was told, so the file is looked for.
+    pub(crate) fn open_again(&self, pid: u32) -> io::Result<File> {
+        self.open(pid).or_else(|_| {
+            let again = of_process(pid)?.into_iter().find(|now| now.file == self.file);
+            again.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?.open(pid)
+        })
+    }
+
+    /// The path without what the kernel adds to that of a file that is gone.
+    pub(crate) fn name(&self) -> &str {
+        self.path.trim_end_matches(" (deleted)")
+    }
 }
 
 /// The code mappings of a process. Empty for kernel threads; an error if it is gone.
 pub(crate) fn of_process(pid: u32) -> io::Result<Vec<Mapping>> {
-    Ok(parse(&fs::read(format!("/proc/{pid}/maps"))?))
+    // As a rule all of it at once: the kernel can't say beforehand how long it is.
+    let mut text = Vec::with_capacity(32 << 10);
+    File::open(format!("/proc/{pid}/maps"))?.read_to_end(&mut text)?;
+    Ok(parse(&text))
+}
+
+/// Where the code of a process is from.
+#[derive(Debug)]
+pub struct CodeMap(Vec<((u64, u64), FileKey, u64)>);
+
+impl CodeMap {
+    /// As it is now; nothing of a process that is gone.
+    pub fn of(pid: u32) -> Self {
+        Self::parse(&fs::read(format!("/proc/{pid}/maps")).unwrap_or_default())
+    }
+
+    fn parse(text: &[u8]) -> Self {
+        let code = lines(text).filter(|line| line.executable && line.file.inode != 0);
+        Self(code.map(|line| (line.range, line.file, line.offset)).collect())
+    }
+
+    /// The file whose code is at an address, and where in the file that is.
+    pub fn at(&self, address: u64) -> Option<(FileKey, u64)> {
+        let within = |(start, end): (u64, u64)| (start..end).contains(&address);
+        let (range, file, offset) = self.0.iter().find(|(range, ..)| within(*range))?;
+        Some((*file, offset.checked_add(address - range.0)?))
+    }
 }
 
 /// Every process's number.
 pub(crate) fn processes() -> Vec<u32> {
     let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
     entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
+}
+
+/// Every process, unless only these are wanted.
+pub(crate) fn wanted(pids: &[u32]) -> Vec<u32> {
+    if pids.is_empty() { processes() } else { pids.to_vec() }
 }
 
 /// A process's name; `?` if it is gone.
@@ -81,6 +125,7 @@ fn parse(text: &[u8]) -> Vec<Mapping> {
 struct Line<'a> {
     range: (u64, u64),
     executable: bool,
+    offset: u64,
     file: FileKey,
     path: &'a [u8],
 }
@@ -92,7 +137,7 @@ fn lines(text: &[u8]) -> impl Iterator<Item = Line<'_>> {
         let mut fields = line.splitn(6, |&byte| byte == b' ');
         let (start, end) = split(fields.next()?, b'-')?;
         let permissions = fields.next()?;
-        fields.next()?;
+        let offset = hex(fields.next()?)?;
         let (major, minor) = split(fields.next()?, b':')?;
         let inode = std::str::from_utf8(fields.next()?).ok()?.parse().ok()?;
         let file =
@@ -101,6 +146,7 @@ fn lines(text: &[u8]) -> impl Iterator<Item = Line<'_>> {
         Some(Line {
             range: (start, end),
             executable: permissions.get(2) == Some(&b'x'),
+            offset,
             file,
             path,
         })
@@ -109,9 +155,12 @@ fn lines(text: &[u8]) -> impl Iterator<Item = Line<'_>> {
 
 /// Two hexadecimal numbers and what stands between them.
 fn split(text: &[u8], by: u8) -> Option<(u64, u64)> {
-    let text = std::str::from_utf8(text).ok()?;
-    let (left, right) = text.split_once(char::from(by))?;
-    Some((u64::from_str_radix(left, 16).ok()?, u64::from_str_radix(right, 16).ok()?))
+    let between = text.iter().position(|&byte| byte == by)?;
+    Some((hex(&text[..between])?, hex(&text[between + 1..])?))
+}
+
+fn hex(text: &[u8]) -> Option<u64> {
+    u64::from_str_radix(std::str::from_utf8(text).ok()?, 16).ok()
 }
 
 #[cfg(test)]
@@ -131,6 +180,9 @@ nonsense\n\
         assert_eq!(found.len(), 2);
         assert_eq!(found[0].range, (0x7f00_0000_1000, 0x7f00_0000_2000));
         assert_eq!(found[0].file, FileKey { major: 0xfe, minor: 1, inode: 77 });
+        let code = CodeMap::parse(text);
+        assert_eq!(code.at(0x7f00_0000_1010), Some((found[0].file, 0x1010)));
+        assert_eq!((code.at(0x7f00_0000_0000), code.at(0x7f00_0000_2000)), (None, None));
         assert_eq!(found[0].path, "/a b/libssl.so.3 (deleted)");
         assert_eq!(found[1].file.inode, 9);
     }

@@ -9,6 +9,7 @@
 use std::collections::HashSet;
 use std::fmt;
 
+use crate::attach::{At, Stand};
 use crate::elf::{FileCode, Function, Image};
 use crate::site::{self, Arch, Inner, Need, Site, Value};
 use crate::target::{self, Len, Op, Row};
@@ -30,6 +31,15 @@ pub(crate) struct Placement {
 }
 
 impl Placement {
+    /// The programs that run there.
+    pub(crate) fn stand(&self) -> Stand {
+        let programs: &[At] = match self.row.1.op {
+            Op::Call { .. } => &[("buf_entry", false), ("buf_return", true)],
+            Op::End(_) | Op::Reset(_) => &[("conn_end", false)],
+        };
+        Stand { offset: self.offset, number: self.row.0, programs, probed: self.probed() }
+    }
+
     /// What there is to say of it.
     pub(crate) fn probed(&self) -> Probed {
         Probed { symbols: self.serves.clone(), site: self.site.clone() }
@@ -52,9 +62,9 @@ impl fmt::Display for Probed {
 }
 
 #[cfg(target_arch = "x86_64")]
-const ARCH: Arch = Arch::X86_64;
+pub(crate) const ARCH: Arch = Arch::X86_64;
 #[cfg(target_arch = "aarch64")]
-const ARCH: Arch = Arch::Arm64;
+pub(crate) const ARCH: Arch = Arch::Arm64;
 
 /// Chooses the probes for a file's functions.
 pub(crate) fn plan(image: &Image<'_>, functions: &[Function<Numbered>]) -> Vec<Placement> {
@@ -90,6 +100,15 @@ pub(crate) fn plan(image: &Image<'_>, functions: &[Function<Numbered>]) -> Vec<P
     let mut taken = HashSet::new();
     placements.retain(|placement| taken.insert(placement.offset));
     placements
+}
+
+/// Instructions at which the first argument of each function is in its register: offsets into the
+/// file.
+pub(crate) fn entered(image: &Image<'_>, functions: &[u64]) -> Vec<u64> {
+    let code = FileCode::open(image);
+    let need = Need { args: 1, returns: false };
+    let site = |&va: &u64| site::choose(&code, ARCH, va, need);
+    functions.iter().filter_map(|va| image.offset_of(site(va).va)).collect()
 }
 
 /// The function that the first of a row's wrappers hands its calls to, if it is the row's.

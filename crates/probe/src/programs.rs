@@ -34,12 +34,17 @@ enum At {
 enum Part {
     Plaintext,
     Flows,
+    Secrets,
+    /// Keys, and the sockets that they are for.
+    SecretsOfFlows,
 }
 
 /// On which kernels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kernel {
     Any,
+    /// Each task can keep something for a probe.
+    TaskStorage,
     /// Tracepoints name the socket of each send and receive.
     SocketTracepoints,
     /// They don't.
@@ -50,7 +55,7 @@ const fn program(name: &'static str, at: At, part: Part, kernel: Kernel) -> Prog
     Program { name, at, part, kernel }
 }
 
-const PROGRAMS: [Program; 14] = [
+const PROGRAMS: [Program; 22] = [
     program("buf_entry", At::Function, Part::Plaintext, Kernel::Any),
     program("buf_return", At::Function, Part::Plaintext, Kernel::Any),
     program("conn_end", At::Function, Part::Plaintext, Kernel::Any),
@@ -64,6 +69,14 @@ const PROGRAMS: [Program; 14] = [
     program("flow_state", At::Typed, Part::Flows, Kernel::SocketTracepoints),
     program("old_flow_state", STATE, Part::Flows, Kernel::NoSocketTracepoints),
     program("old_flow_call", SYSCALL, Part::Flows, Kernel::NoSocketTracepoints),
+    program("secret_logged", At::Function, Part::Secrets, Kernel::Any),
+    program("secret_begun", At::Function, Part::Secrets, Kernel::Any),
+    program("secret_derived", At::Function, Part::Secrets, Kernel::Any),
+    program("secret_work", At::Function, Part::Secrets, Kernel::Any),
+    program("secret_held", At::Function, Part::Secrets, Kernel::Any),
+    program("secret_found", At::Function, Part::Secrets, Kernel::Any),
+    program("shake_sent", At::Typed, Part::Secrets, Kernel::SocketTracepoints),
+    program("shake_received", At::Typed, Part::Secrets, Kernel::SocketTracepoints),
     program("flow_files", At::Iterator, Part::Flows, Kernel::Any),
 ];
 
@@ -73,13 +86,24 @@ const SYSCALL: At = At::Raw("sys_enter");
 const STATE: At = At::Raw("inet_sock_set_state");
 
 /// Tables that belong to one part, so that another one's run does not pay for them.
-const TABLES: [(&str, Part, Kernel); 6] = [
+const TABLES: &[(&str, Part, Kernel)] = &[
     ("conns", Part::Plaintext, Kernel::Any),
+    ("calls_of_tasks", Part::Plaintext, Kernel::TaskStorage),
     ("calls", Part::Plaintext, Kernel::Any),
     ("watches", Part::Plaintext, Kernel::Any),
     ("procs", Part::Plaintext, Kernel::Any),
+    ("owed", Part::Plaintext, Kernel::Any),
     ("flow_marks", Part::Flows, Kernel::SocketTracepoints),
     ("flow_marks_old", Part::Flows, Kernel::NoSocketTracepoints),
+    ("sites", Part::Secrets, Kernel::Any),
+    ("derivations", Part::Secrets, Kernel::Any),
+    ("workings", Part::Secrets, Kernel::Any),
+    ("told", Part::Secrets, Kernel::Any),
+    ("layouts", Part::Secrets, Kernel::Any),
+    ("looked_into", Part::Secrets, Kernel::Any),
+    ("shakes", Part::Secrets, Kernel::SocketTracepoints),
+    ("last_sockets", Part::SecretsOfFlows, Kernel::SocketTracepoints),
+    ("last_sockets_old", Part::SecretsOfFlows, Kernel::NoSocketTracepoints),
 ];
 
 /// The program that lists the sockets of all processes.
@@ -110,9 +134,12 @@ fn wanted(part: Part, kernel: Kernel, settings: &Settings, features: &Features) 
     let part = match part {
         Part::Plaintext => settings.plaintext,
         Part::Flows => settings.flows,
+        Part::Secrets => settings.secrets,
+        Part::SecretsOfFlows => settings.secrets && settings.flows,
     };
     let kernel = match kernel {
         Kernel::Any => true,
+        Kernel::TaskStorage => features.task_storage,
         Kernel::SocketTracepoints => features.socket_tracepoints,
         Kernel::NoSocketTracepoints => !features.socket_tracepoints,
     };
@@ -152,7 +179,9 @@ mod tests {
             btf: true,
             ring_buffer: true,
             cookies: true,
+            task_storage: true,
             uprobe_multi: true,
+            uprobe_multi_pid: true,
             socket_tracepoints,
         };
         let settings = Settings { plaintext, flows, ..Settings::default() };

@@ -16,9 +16,14 @@ const BUSY: u32 = 1 << 31;
 const DISCARD: u32 = 1 << 30;
 const HEADER: u64 = 8;
 
-/// How long a reader naps while records trickle in. Long enough to find a batch, short enough
-/// that a terminal looks live; a ring that fills meanwhile ends the nap.
+/// How long a reader naps while records stream in: long enough to find a batch that is still in the
+/// CPU's caches. A ring that fills meanwhile ends the nap.
 const NAP: Duration = Duration::from_millis(10);
+/// And while they trickle in: waking up costs more than reading them, and to who watches a terminal
+/// it is still at once.
+const LONG_NAP: Duration = Duration::from_millis(100);
+/// Bytes since the last nap up to which records trickle.
+const TRICKLE: u64 = 256 << 10;
 /// Empty naps in a row before the reader sleeps.
 const NAPS: u32 = 2;
 
@@ -53,6 +58,8 @@ pub struct Ring {
     readers: Arc<MmapRaw>,
     shard: usize,
     naps: u32,
+    /// Where it stood when the last wait began.
+    waited_at: u64,
     /// Records that were left in place because the kernel had not finished them.
     position: u64,
 }
@@ -83,9 +90,11 @@ impl Ring {
             readers,
             shard,
             naps: 0,
+            waited_at: 0,
             position: 0,
         };
         ring.position = ring.consumer_position().load(Ordering::Acquire);
+        ring.waited_at = ring.position;
         Ok(ring)
     }
 
@@ -115,10 +124,17 @@ impl Ring {
         }
     }
 
-    /// Waits until there is something to drain, or until `stop` is readable.
-    pub fn wait(&mut self, stop: BorrowedFd<'_>) -> Result<Woken, RingError> {
+    /// Waits until there is something to drain, until `stop` is readable, or for so long at most.
+    pub fn wait(
+        &mut self,
+        stop: BorrowedFd<'_>,
+        at_most: Option<Duration>,
+    ) -> Result<Woken, RingError> {
+        let nap = if self.position - self.waited_at > TRICKLE { NAP } else { LONG_NAP };
+        let nap = at_most.map_or(nap, |most| nap.min(most));
+        self.waited_at = self.position;
         let (state, timeout) =
-            if self.naps < NAPS { (Reader::Naps, Some(NAP)) } else { (Reader::Sleeps, None) };
+            if self.naps < NAPS { (Reader::Naps, Some(nap)) } else { (Reader::Sleeps, at_most) };
         self.state().store(state as u32, Ordering::SeqCst);
         // Either the kernel half sees the state after it committed a record, or we see here that
         // it reserved one: no record is slept through.
@@ -130,8 +146,10 @@ impl Ring {
     }
 
     fn poll(&self, stop: BorrowedFd<'_>, timeout: Option<Duration>) -> Result<Woken, RingError> {
-        let timeout = timeout
-            .map(|timeout| Timespec { tv_sec: 0, tv_nsec: i64::from(timeout.subsec_nanos()) });
+        let timeout = timeout.map(|timeout| Timespec {
+            tv_sec: i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX),
+            tv_nsec: i64::from(timeout.subsec_nanos()),
+        });
         let mut fds = [
             PollFd::from_borrowed_fd(self.fd.as_fd(), PollFlags::IN),
             PollFd::from_borrowed_fd(stop, PollFlags::IN),
@@ -182,7 +200,7 @@ impl Ring {
     }
 
     fn state(&self) -> &AtomicU32 {
-        // SAFETY: the map has a slot of READER_SLOT bytes for each of abi::SHARDS shards, and
+        // SAFETY: the map has a slot of READER_SLOT bytes for each of abi::RINGS rings, and
         // `shard` is one of them; the state is the slot's first word.
         unsafe {
             let slot = self.readers.as_mut_ptr().add(self.shard * READER_SLOT);

@@ -9,9 +9,10 @@ use std::os::fd::AsRawFd;
 
 use rustix::fs::{FileType, Mode, OFlags};
 
-use crate::examine::{Look, look, looks_like_tls};
+use crate::examine::{Look, Seek, look, looks_like_tls};
+use crate::keys::Finder;
 use crate::maps::{self, FileKey, Mapping};
-use crate::plan::{Placement, Probed};
+use crate::plan::Probed;
 
 /// What all processes map, as far as it may be seen.
 #[derive(Debug, Default)]
@@ -35,6 +36,8 @@ pub struct Carrier {
     pub pids: Vec<u32>,
     /// The functions that would be probed, or why none would.
     pub functions: Result<Vec<Probed>, String>,
+    /// Where its keys can be read, a line for each place, or why they can't.
+    pub keys: Result<Vec<String>, String>,
 }
 
 impl Survey {
@@ -42,13 +45,14 @@ impl Survey {
     pub fn take() -> Self {
         let mut survey = Self::default();
         let mut files = HashMap::new();
+        let mut finder = Finder::of_user();
         for pid in maps::processes() {
             match maps::of_process(pid) {
                 // A kernel thread.
                 Ok(mappings) if mappings.is_empty() => {}
                 Ok(mappings) => {
                     survey.processes += 1;
-                    mappings.iter().for_each(|mapping| note(&mut files, pid, mapping));
+                    mappings.iter().for_each(|mapping| note(&mut files, &mut finder, pid, mapping));
                 }
                 Err(error) if error.kind() == ErrorKind::PermissionDenied => survey.closed += 1,
                 // It has ended.
@@ -64,32 +68,39 @@ impl Survey {
 
     fn settle(&mut self, seen: Seen) {
         let Seen { path, pids, found } = seen;
-        let functions = match found {
-            Ok(Look::NoTls) => return,
-            Ok(Look::Target(placements)) => Ok(placements.iter().map(Placement::probed).collect()),
-            Ok(Look::Passed(reason)) => Err(reason),
+        let (functions, keys) = match found {
+            Ok((Look::NoTls, Err(_))) => return,
+            Ok((Look::NoTls, keys)) => (Err(NO_SYMBOLS.to_owned()), keys),
+            Ok((Look::Target(carried), keys)) => (Ok(carried.probed()), keys),
+            Ok((Look::Passed(known), keys)) => (Err(known.reason), keys),
             // Everyone who had it is gone.
             Err(error) if error.kind() != ErrorKind::PermissionDenied => return,
-            Err(error) if looks_like_tls(&path) => Err(format!("can't be opened: {error}")),
+            Err(error) if looks_like_tls(&path) => {
+                let why = format!("can't be opened: {error}");
+                (Err(why.clone()), Err(why))
+            }
             Err(_) => {
                 self.unopened += 1;
                 return;
             }
         };
-        self.files.push(Carrier { path, pids, functions });
+        self.files.push(Carrier { path, pids, functions, keys });
     }
 }
+
+/// Why the plaintext of a file with keys stays unseen.
+const NO_SYMBOLS: &str = "carries TLS without symbols that are known";
 
 /// A file that some processes map.
 struct Seen {
     path: String,
     pids: Vec<u32>,
-    found: io::Result<Look>,
+    found: io::Result<(Look, Result<Vec<String>, String>)>,
 }
 
 /// A file is looked at once, in the first process that lets us open it.
-fn note(files: &mut HashMap<FileKey, Seen>, pid: u32, mapping: &Mapping) {
-    let path = mapping.path.trim_end_matches(" (deleted)");
+fn note(files: &mut HashMap<FileKey, Seen>, finder: &mut Finder, pid: u32, mapping: &Mapping) {
+    let path = mapping.name();
     let seen = files.entry(mapping.file).or_insert_with(|| Seen {
         path: path.to_owned(),
         pids: Vec::new(),
@@ -100,7 +111,10 @@ fn note(files: &mut HashMap<FileKey, Seen>, pid: u32, mapping: &Mapping) {
         seen.pids.push(pid);
     }
     if seen.found.is_err() {
-        seen.found = open(pid, mapping).map(|file| look(&file, path));
+        seen.found = open(pid, mapping).map(|file| {
+            let plaintext = look(&file, path, Seek { plaintext: true, keys: None });
+            (plaintext, finder.find(&file).map(|sites| sites.lines()))
+        });
     }
 }
 
@@ -148,8 +162,9 @@ mod tests {
     #[test]
     fn a_process_counts_once_for_a_file() {
         let (mut files, own) = (HashMap::new(), own());
+        let mut finder = Finder::of_user();
         for pid in [1, 1, 2] {
-            note(&mut files, pid, &own);
+            note(&mut files, &mut finder, pid, &own);
         }
         assert_eq!(files[&own.file].pids, [1, 2]);
     }

@@ -44,7 +44,7 @@ impl Kernel {
         let (number, _, row) = row.ok_or_else(|| own("no function is known".to_owned()))?;
         let placement =
             Placement { row: (number, row), offset, serves: Vec::new(), site: String::new() };
-        let probes = self.attach(&file, 0, &[placement], Some(std::process::id()));
+        let probes = self.attach(&file, 0, &[placement.stand()], Some(std::process::id()));
         match probes.failed.first() {
             Some((_, reason)) => Err(TrialError::Refused(reason.clone())),
             None => Ok(()),

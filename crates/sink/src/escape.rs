@@ -23,6 +23,11 @@ pub fn payload(out: &mut Vec<u8>, mut bytes: &[u8]) {
 
 /// Appends a name for one line of a terminal: like [`payload`], and line ends are escaped.
 pub fn name(out: &mut Vec<u8>, bytes: &[u8]) {
+    // Nearly all names; without an early exit, in a few vector instructions.
+    let odd = |odd, &byte: &u8| odd | (byte.wrapping_sub(b' ') >= 0x5f);
+    if !bytes.iter().fold(false, odd) {
+        return out.extend_from_slice(bytes);
+    }
     for line in bytes.split_inclusive(|byte| matches!(byte, b'\n' | b'\t' | b'\r')) {
         match line {
             [text @ .., control @ (b'\n' | b'\t' | b'\r')] => {
@@ -66,6 +71,11 @@ fn json_text(out: &mut Vec<u8>, text: &str) {
         }
     }
     out.extend_from_slice(&text.as_bytes()[done..]);
+}
+
+/// Whether all of it is printable ASCII, line ends or tabs.
+pub(crate) fn is_plain_text(bytes: &[u8]) -> bool {
+    plain_prefix(bytes) == bytes.len()
 }
 
 /// How many bytes at the front are printable ASCII, line ends or tabs.

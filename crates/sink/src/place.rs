@@ -1,7 +1,7 @@
 //! Where output goes: standard output or a file of the user's.
 
 use std::fs::{File, OpenOptions, Permissions};
-use std::io::{self, ErrorKind, Write as _};
+use std::io::{self, ErrorKind, Seek as _, SeekFrom, Write as _};
 use std::os::fd::AsFd as _;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
@@ -15,6 +15,10 @@ pub struct Place {
     name: PathBuf,
     /// Bytes of whole writes so far, if a failed one can be undone.
     whole: Option<u64>,
+    /// What stands behind everything that is written.
+    epilogue: &'static [u8],
+    /// Nothing was written, so the first byte of what comes, which separates, is left out.
+    fresh: bool,
 }
 
 /// Why output could not be opened or written.
@@ -61,7 +65,9 @@ impl Place {
     pub fn stdout() -> Result<Self, PlaceError> {
         let name = PathBuf::from("standard output");
         match io::stdout().as_fd().try_clone_to_owned() {
-            Ok(fd) => Ok(Self { file: File::from(fd), name, whole: None }),
+            Ok(fd) => {
+                Ok(Self { file: File::from(fd), name, whole: None, epilogue: b"", fresh: false })
+            }
             Err(source) => Err(PlaceError::Create { name, source }),
         }
     }
@@ -70,38 +76,68 @@ impl Place {
     /// written as they are.
     pub fn create(path: &Path) -> Result<Self, PlaceError> {
         let name = path.to_owned();
-        let opened = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .custom_flags(OFlags::NOFOLLOW.bits() as i32)
-            .open(path);
-        let file = match opened {
-            Ok(file) => file,
-            Err(source)
-                if source.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) =>
-            {
-                return Err(PlaceError::Link { name });
-            }
-            Err(source) => return Err(PlaceError::Create { name, source }),
-        };
-        match prepare(&file) {
-            Ok(whole) => Ok(Self { file, name, whole }),
+        let file = open(path, OpenOptions::new().write(true).truncate(false))?;
+        let emptied = empty(&file);
+        match emptied.and_then(|whole| close_to_others(&file).map(|()| whole)) {
+            Ok(whole) => Ok(Self { file, name, whole, epilogue: b"", fresh: false }),
             Err(source) => Err(PlaceError::Create { name, source }),
         }
+    }
+
+    /// A file that only its owner can read, and that is added to: what is there stays, and others
+    /// may add to it at the same time. One write is one piece of it.
+    pub fn append(path: &Path) -> Result<Self, PlaceError> {
+        let name = path.to_owned();
+        let file = open(path, OpenOptions::new().append(true))?;
+        match close_to_others(&file) {
+            Ok(()) => Ok(Self { file, name, whole: None, epilogue: b"", fresh: false }),
+            Err(source) => Err(PlaceError::Create { name, source }),
+        }
+    }
+
+    /// Puts everything that is written between these two, and leaves out the first byte of the first
+    /// write, which separates. A file ends with the epilogue after every write, so that it is whole
+    /// however the run ends; all else gets it from [`finish`](Self::finish).
+    pub fn between(mut self, prologue: &[u8], epilogue: &'static [u8]) -> Result<Self, PlaceError> {
+        self.epilogue = epilogue;
+        self.write(prologue)?;
+        self.fresh = true;
+        Ok(self)
+    }
+
+    /// Nothing follows.
+    pub fn finish(&mut self) -> Result<(), PlaceError> {
+        if self.whole.is_some() || self.epilogue.is_empty() {
+            return Ok(());
+        }
+        let epilogue = std::mem::take(&mut self.epilogue);
+        self.write(epilogue)
+    }
+
+    /// Writes bytes, and behind them the epilogue, over which the next bytes go.
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if self.whole.is_none() || self.epilogue.is_empty() {
+            return self.file.write_all(bytes);
+        }
+        self.file.write_all(&[bytes, self.epilogue].concat())?;
+        self.file.seek(SeekFrom::Current(-(self.epilogue.len() as i64)))?;
+        Ok(())
     }
 
     /// Writes all of it. When a file takes only a part, the part is taken back, so that the file
     /// ends with the last whole write.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), PlaceError> {
-        let Err(source) = self.file.write_all(bytes) else {
+        let fresh = std::mem::take(&mut self.fresh);
+        let bytes = if fresh { bytes.get(1..).unwrap_or_default() } else { bytes };
+        let Err(source) = self.write_all(bytes) else {
             self.whole = self.whole.map(|whole| whole + bytes.len() as u64);
             return Ok(());
         };
         if let Some(whole) = self.whole {
             // The first error is the one to report.
             let _ = self.file.set_len(whole);
+            let _ = self.file.seek(SeekFrom::Start(whole));
+            let _ = self.file.write_all(self.epilogue);
         }
         let name = self.name.clone();
         Err(match source.kind() {
@@ -122,16 +158,28 @@ impl Place {
     }
 }
 
-/// Empties a regular file and shuts others out of it; returns its length, which is 0.
-fn prepare(file: &File) -> io::Result<Option<u64>> {
+fn open(path: &Path, how: &mut OpenOptions) -> Result<File, PlaceError> {
+    let name = path.to_owned();
+    how.create(true).mode(0o600).custom_flags(OFlags::NOFOLLOW.bits() as i32);
+    how.open(path).map_err(|source| match source.raw_os_error() {
+        Some(code) if code == rustix::io::Errno::LOOP.raw_os_error() => PlaceError::Link { name },
+        _ => PlaceError::Create { name, source },
+    })
+}
+
+/// Empties a regular file; returns its length, which is 0.
+fn empty(file: &File) -> io::Result<Option<u64>> {
+    let regular = file.metadata()?.is_file();
+    regular.then(|| file.set_len(0).map(|()| 0)).transpose()
+}
+
+/// Shuts others out of a regular file.
+fn close_to_others(file: &File) -> io::Result<()> {
     let metadata = file.metadata()?;
-    if !metadata.is_file() {
-        return Ok(None);
-    }
-    file.set_len(0)?;
     // A file that someone else owns was put there by its owner to be read by them.
-    if metadata.uid() == rustix::process::geteuid().as_raw() && metadata.mode() & 0o077 != 0 {
+    let own = metadata.is_file() && metadata.uid() == rustix::process::geteuid().as_raw();
+    if own && metadata.mode() & 0o077 != 0 {
         file.set_permissions(Permissions::from_mode(0o600))?;
     }
-    Ok(Some(0))
+    Ok(())
 }

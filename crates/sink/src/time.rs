@@ -32,6 +32,19 @@ impl Precision {
     }
 }
 
+/// `20261123051500`, in the machine's zone: for names of files. `time` is in nanoseconds since 1970.
+pub fn compact_time(time: u64) -> String {
+    let time = Timestamp::from_nanosecond(i128::from(time)).unwrap_or_default();
+    time.to_zoned(TimeZone::system()).strftime("%Y%m%d%H%M%S").to_string()
+}
+
+/// `2026-11-23T05-15-00.123`, in the machine's zone: for names of files that may follow each other
+/// within a second. `time` is in nanoseconds since 1970.
+pub fn precise_time(time: u64) -> String {
+    let time = Timestamp::from_nanosecond(i128::from(time)).unwrap_or_default();
+    time.to_zoned(TimeZone::system()).strftime("%Y-%m-%dT%H-%M-%S%.3f").to_string()
+}
+
 /// Formats points in time of one zone. The date and the zone's offset are worked out once per
 /// second of the events' time.
 #[derive(Debug, Clone)]
@@ -103,6 +116,29 @@ impl Stamp {
     }
 }
 
+/// Appends a length of time with three or four digits: `850 ns`, `13.7 ms`, `2.05 s`.
+pub(crate) fn push_duration(out: &mut Vec<u8>, nanoseconds: u64) {
+    const UNITS: [(u64, &[u8]); 3] = [(NANOSECONDS, b" s"), (1_000_000, b" ms"), (1_000, b" us")];
+    let Some((unit, name)) = UNITS.into_iter().find(|&(unit, _)| nanoseconds >= unit) else {
+        push_number(out, nanoseconds);
+        out.extend_from_slice(b" ns");
+        return;
+    };
+    let whole = nanoseconds / unit;
+    push_number(out, whole);
+    let hundredths = nanoseconds % unit * 100 / unit;
+    match whole {
+        0..10 => out.extend_from_slice(&[
+            b'.',
+            b'0' + (hundredths / 10) as u8,
+            b'0' + (hundredths % 10) as u8,
+        ]),
+        10..100 => out.extend_from_slice(&[b'.', b'0' + (hundredths / 10) as u8]),
+        _ => {}
+    }
+    out.extend_from_slice(name);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -121,6 +157,26 @@ mod tests {
         assert_eq!(text(&mut stamp, TIME), "2026-11-23T05:15:00.012345678Z");
         assert_eq!(text(&mut stamp, 0), "1970-01-01T00:00:00.000000000Z");
         assert_eq!(text(&mut stamp, u64::MAX), "2554-07-21T23:34:33.709551615Z");
+    }
+
+    #[test]
+    fn durations_have_the_digits_that_matter() {
+        let shown = |nanoseconds| {
+            let mut out = Vec::new();
+            push_duration(&mut out, nanoseconds);
+            String::from_utf8(out).unwrap()
+        };
+        for (nanoseconds, expected) in [
+            (0, "0 ns"),
+            (999, "999 ns"),
+            (1_050, "1.05 us"),
+            (13_790_000, "13.7 ms"),
+            (999_999_999, "999 ms"),
+            (2_000_000_000, "2.00 s"),
+            (u64::MAX, "18446744073 s"),
+        ] {
+            assert_eq!(shown(nanoseconds), expected);
+        }
     }
 
     #[test]

@@ -5,15 +5,16 @@ use std::iter;
 use pcap_parser::pcapng::{Block, PcapNGOption};
 use pcap_parser::{Linktype, parse_block_le};
 use proptest::prelude::*;
-use sink::pcapng::{self, Interface, Packet, Process, Section, Statistics};
+use sink::pcapng::{self, Comment, Interface, Packet, Process, Section, Statistics};
 
-const SECTION: Section<'_> = Section { hardware: "a CPU", os: "Linux", application: "ecapture 0" };
+const SECTION: Section<'_> =
+    Section { hardware: "a CPU", os: "Linux", application: "ecapture 0", comment: "" };
 const LO: Interface<'_> =
-    Interface { name: "lo", link: 1, snap_bytes: 262_144, filter: "tcp port 443" };
+    Interface { name: "lo", description: "", link: 1, snap_bytes: 262_144, filter: "tcp port 443" };
 
 fn process(comm: &[u8]) -> Process<'_> {
     let local = "127.0.0.1:443".parse().expect("an address");
-    Process { pid: 812, comm, exe: Some(b"/usr/sbin/nginx"), local }
+    Process { pid: 812, comm, exe: Some(b"/usr/sbin/nginx"), container: None, local }
 }
 
 fn packet(bytes: &[u8]) -> Packet<'_> {
@@ -43,7 +44,10 @@ fn text<'a>(options: &'a [PcapNGOption<'_>]) -> Vec<(u16, &'a str)> {
 #[test]
 fn the_first_bytes_are_those_of_the_specification() {
     let mut file = Vec::new();
-    pcapng::section(&mut file, &Section { hardware: "x", os: "", application: "abcd" });
+    pcapng::section(
+        &mut file,
+        &Section { hardware: "x", os: "", application: "abcd", comment: "" },
+    );
     let expected = [
         b"\x0a\x0d\x0d\x0a\x34\0\0\0\x4d\x3c\x2b\x1a\x01\0\0\0".as_slice(),
         &[0xff; 8],
@@ -75,7 +79,7 @@ fn packets_of_every_length_are_padded_and_keep_their_bytes() {
     let bytes: Vec<u8> = (1..=70).collect();
     let mut file = b"x".to_vec();
     for len in 0..bytes.len() {
-        let named = (len % 2 == 0).then(|| process(b"nginx"));
+        let named = (len % 2 == 0).then(|| Comment::Process(process(b"nginx")));
         pcapng::packet(&mut file, &packet(&bytes[..len]), named);
     }
     let blocks = blocks(&file[1..]);
@@ -95,13 +99,34 @@ fn packets_of_every_length_are_padded_and_keep_their_bytes() {
 #[test]
 fn both_ends_may_be_named() {
     let mut file = Vec::new();
-    let client = Process { pid: 9, comm: b"curl", exe: None, local: "[::1]:4000".parse().unwrap() };
-    pcapng::packet(&mut file, &packet(b""), [client, process(b"nginx")]);
+    let local = "[::1]:4000".parse().unwrap();
+    let client = Process { pid: 9, comm: b"curl", exe: None, container: Some(b"web"), local };
+    pcapng::packet(&mut file, &packet(b""), [client, process(b"nginx")].map(Comment::Process));
     let blocks = blocks(&file);
     let [Block::EnhancedPacket(block)] = &blocks[..] else { panic!("{blocks:?}") };
     let comments = text(&block.options);
-    assert_eq!(comments[0], (1, "pid 9, curl, at [::1]:4000"));
+    assert_eq!(comments[0], (1, "pid 9, curl, in container web, at [::1]:4000"));
     assert_eq!(comments.len(), 2);
+}
+
+#[test]
+fn keys_and_names_have_blocks_of_their_own() {
+    let mut file = Vec::new();
+    pcapng::secrets(&mut file, b"CLIENT_RANDOM 00 11\n");
+    let addresses = ["10.0.0.7", "2001:db8::1"].map(|address| address.parse().unwrap());
+    pcapng::names(&mut file, addresses.into_iter().zip(["www.example.org", "six"]));
+    let blocks = blocks(&file);
+    let [Block::DecryptionSecrets(keys), Block::NameResolution(names)] = &blocks[..] else {
+        panic!("{blocks:?}")
+    };
+    assert_eq!(keys.secrets_type.0, 0x544c_534b);
+    assert_eq!(&keys.data[..keys.secrets_len as usize], b"CLIENT_RANDOM 00 11\n");
+    let found: Vec<_> =
+        names.nr.iter().map(|name| (name.record_type.0, name.record_value)).collect();
+    let v6 =
+        [&[0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1], b"six\0".as_slice()].concat();
+    assert_eq!(found[0], (1, b"\x0a\0\0\x07www.example.org\0".as_slice()));
+    assert_eq!(found[1], (2, v6.as_slice()));
 }
 
 #[test]
@@ -148,7 +173,7 @@ fn a_packet_costs_no_allocation() {
     let bytes = [7; 1400];
     let count = allocation_counter::measure(|| {
         for number in 0..500 {
-            let named = (number % 10 == 0).then(|| process(b"nginx: worker\n"));
+            let named = (number % 10 == 0).then(|| Comment::Process(process(b"nginx: worker\n")));
             pcapng::packet(&mut out, &packet(&bytes), named);
         }
     });
@@ -159,7 +184,7 @@ proptest! {
     #[test]
     fn names_of_strangers_stay_one_line_of_text(comm in proptest::collection::vec(any::<u8>(), 0..16)) {
         let mut file = Vec::new();
-        pcapng::packet(&mut file, &packet(b"abc"), iter::once(process(&comm)));
+        pcapng::packet(&mut file, &packet(b"abc"), iter::once(Comment::Process(process(&comm))));
         let blocks = blocks(&file);
         let [Block::EnhancedPacket(block)] = &blocks[..] else { panic!("{blocks:?}") };
         let comments = text(&block.options);

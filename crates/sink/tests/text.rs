@@ -4,9 +4,10 @@
 mod sample;
 
 use jiff::tz::TimeZone;
-use sample::{TIME, close, comm, conn, gap, piece, summary, unknown};
+use sample::{TIME, close, comm, conn, fields, gap, piece, summary, unknown};
 use sink::{Precision, Sink, Text, TextOptions};
-use stream::{Conn, Dir, Gap, GapReason, Piece};
+use stream::message::{Body, Control, Flaw, Hole, Problem, Protocol, ServerEvent, What};
+use stream::{Conn, Dir, Gap, GapReason, Message, Piece};
 
 fn plain() -> TextOptions {
     TextOptions { zone: TimeZone::UTC, ..TextOptions::default() }
@@ -95,7 +96,7 @@ fn the_end_has_the_books() {
     assert_eq!(
         shown(plain(), |text, out| text.summary(out, &summary())),
         "2 connections, read 81920 B, write 78 B, in gaps 4096 B, ring-full 4096 B in 1, \
-         lost events 1, unaccounted 0 B\n"
+         lost events 1, unaccounted 0 B, left out by sample 3 connections with 300 B\n"
     );
 }
 
@@ -121,4 +122,111 @@ fn times_are_those_of_the_zone() {
         text.data(out, &conn(), &Piece { time: TIME, ..piece(Dir::Read, b"x") });
     });
     assert!(text.starts_with("2026-11-23 06:15:00.123456789 "), "{text}");
+}
+
+fn message(message: &Message<'_>) -> String {
+    shown(plain(), |text, out| text.message(out, &conn(), message))
+}
+
+/// What follows the header.
+fn content(message: &Message<'_>) -> String {
+    self::message(message).split_once('\n').unwrap().1.to_owned()
+}
+
+#[test]
+fn an_exchange_reads_like_a_transcript() {
+    assert_eq!(
+        message(&sample::request(&fields(&[("Host", "localhost"), ("Accept", "*/*")]))),
+        "2026-11-23 05:15:00.123456 curl[1234/1235] \u{2192} 127.0.0.1:40112 > 127.0.0.1:443 \
+         HTTP/1.1 request 60 B libssl.so.3 #1.1\n\
+         GET /hello.txt HTTP/1.1\nHost: localhost\nAccept: */*\n\n"
+    );
+    let headers = fields(&[("Content-type", "text/plain")]);
+    assert_eq!(
+        message(&sample::response(&headers, Body::plain(b"hello over TLS\n"))),
+        "2026-11-23 05:15:00.123456 curl[1234/1235] \u{2190} 127.0.0.1:40112 < 127.0.0.1:443 \
+         HTTP/1.1 response 60 B to GET localhost/hello.txt after 13.7 ms, in 13.7 ms \
+         libssl.so.3 #1.1\n\
+         HTTP/1.1 200 ok\nContent-type: text/plain\n\nhello over TLS\n\n"
+    );
+}
+
+#[test]
+fn holes_are_marked_in_place_and_flaws_said_in_words() {
+    let holes = [Hole { at: 2, len: Some(300) }, Hole { at: 4, len: None }];
+    let body = Body { len: 310, holes: &holes, ..Body::plain(b"abcdef") };
+    let headers = fields(&[]);
+    let mut partial = sample::response(&headers, body);
+    partial.flaws = partial.flaws.with(Flaw::Gap).with(Flaw::Cut);
+    let text = message(&partial);
+    assert!(text.contains(" (bytes are missing; cut off) libssl"), "{text}");
+    assert!(
+        text.ends_with("\nab\n[300 B missing]\ncd\n[some B missing]\nef\n[4 B more]\n\n"),
+        "{text}"
+    );
+}
+
+#[test]
+fn what_is_not_known_is_said_to_be() {
+    let mut head = fields(&[]);
+    head.push(Some(b"x"), None);
+    head.push(None, Some(b"y"));
+    let mut request = sample::request(&head);
+    request.protocol = Protocol::Http2;
+    request.stream = Some(3);
+    request.request.as_mut().unwrap().target = None;
+    assert_eq!(
+        content(&request),
+        "GET <unknown>://localhost<unknown> HTTP/2\nx: <unknown>\n<unknown>: y\n\n"
+    );
+    let answer = Message { request: None, ..sample::response(&head, Body::default()) };
+    assert!(message(&answer).contains(" to a request that was not seen "));
+}
+
+#[test]
+fn binary_bodies_are_a_line_or_a_dump() {
+    let png = b"\x89PNG\r\n\x1a\n\0\0\0";
+    let headers = fields(&[("Content-Type", "image/png")]);
+    let image = sample::response(&headers, Body { len: 5_000, ..Body::plain(png) });
+    assert!(content(&image).ends_with("\n\n[image/png, 5000 B]\n\n"));
+    let dump = shown(TextOptions { hex: true, ..plain() }, |text, out| {
+        text.message(out, &conn(), &image);
+    });
+    assert!(dump.contains("\n00000000  89 50 4e 47 "), "{dump}");
+    assert!(dump.ends_with("[4989 B more]\n\n"), "{dump}");
+    let problem = Some(Problem::UnknownCoding);
+    let odd = Body { coding: b"zip\x1b", problem, ..Body::plain(b"text") };
+    assert!(
+        content(&sample::response(&fields(&[]), odd))
+            .ends_with("\ntext\n[zip\\x1b is not decoded: shown as it came]\n\n")
+    );
+}
+
+#[test]
+fn json_is_put_in_order_for_a_terminal() {
+    let headers = fields(&[("Content-Type", "application/json")]);
+    let answer = sample::response(&headers, Body::plain(b"{\"a\":[1]}"));
+    assert!(content(&answer).ends_with("\n\n{\"a\":[1]}\n\n"));
+    let pretty = shown(TextOptions { pretty: true, ..plain() }, |text, out| {
+        text.message(out, &conn(), &answer);
+    });
+    assert!(pretty.ends_with("\n\n{\n  \"a\": [\n    1\n  ]\n}\n\n"), "{pretty}");
+}
+
+#[test]
+fn other_kinds_have_a_word_each() {
+    let event = ServerEvent { event: b"tick", data: b"a\nb", id: b"7", retry: Some(5) };
+    let event = sample::message(Dir::Read, What::Event(event));
+    assert!(message(&event).contains(" HTTP/1.1 event 60 B libssl"));
+    assert_eq!(content(&event), "event: tick\nid: 7\nretry: 5\ndata: a\ndata: b\n\n");
+    let control = Control { frame: "GOAWAY", error: Some("NO_ERROR"), detail: b"bye" };
+    let control = sample::message(Dir::Read, What::Control(control));
+    assert!(message(&control).contains(" GOAWAY NO_ERROR 60 B "));
+    assert_eq!(content(&control), "bye\n\n");
+    let mut none = sample::message(Dir::Read, What::Unanswered);
+    none.wire.len = 0;
+    let said = message(&none);
+    assert!(said.contains(" no response to GET localhost/hello.txt in 13.7 ms libssl"), "{said}");
+    let loose = sample::message(Dir::Read, What::Loose(b"\x1b[2J"));
+    assert!(message(&loose).ends_with(" bytes of no message 60 B libssl.so.3 #1.1\n\\x1b[2J\n\n"));
 }

@@ -13,12 +13,23 @@ pub enum GapReason {
     TooLong,
     /// The ring had no room.
     RingFull,
+    /// The rest of a call that was cut because of the load.
+    Overload,
+    /// Moved before it was known whether the connection's addresses are wanted.
+    UnknownAddress,
 }
 
 impl GapReason {
     /// Every reason; a reason's place here is its [`index`](Self::index).
-    pub const ALL: [Self; 5] =
-        [Self::Unreadable, Self::Cap, Self::NoBuffer, Self::TooLong, Self::RingFull];
+    pub const ALL: [Self; 7] = [
+        Self::Unreadable,
+        Self::Cap,
+        Self::NoBuffer,
+        Self::TooLong,
+        Self::RingFull,
+        Self::Overload,
+        Self::UnknownAddress,
+    ];
 
     /// The reason that a record gives, if it gives one.
     pub fn from_record(value: u8) -> Option<Self> {
@@ -29,6 +40,8 @@ impl GapReason {
             abi::Reason::NoBuffer => Some(Self::NoBuffer),
             abi::Reason::TooLong => Some(Self::TooLong),
             abi::Reason::RingFull => Some(Self::RingFull),
+            abi::Reason::Overload => Some(Self::Overload),
+            abi::Reason::UnknownAddress => Some(Self::UnknownAddress),
         }
     }
 
@@ -40,6 +53,8 @@ impl GapReason {
             Self::NoBuffer => "no-buffer",
             Self::TooLong => "too-long",
             Self::RingFull => "ring-full",
+            Self::Overload => "overload",
+            Self::UnknownAddress => "unknown-address",
         }
     }
 

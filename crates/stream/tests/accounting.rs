@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use proptest::prelude::*;
 use stream::{Close, Conn, Dir, Ended, Gap, GapReason, Key, Output, Piece};
-use told::{Bench, close, conn, data, gap, head};
+use told::{Bench, close, conn, data, gap, head, rest};
 
 /// What a program does with one of its connections.
 #[derive(Debug, Clone)]
@@ -28,12 +28,16 @@ enum How {
     Shown,
     Unreadable,
     Cap,
+    /// Left in memory, of which the second half is not to be taken, or can't be read.
+    Left,
+    LeftUnreadable,
 }
 
 fn step() -> impl Strategy<Value = Step> {
     let conn = 0..4u64;
     let dir = prop_oneof![Just(Dir::Read), Just(Dir::Write)];
-    let how = prop_oneof![4 => Just(How::Shown), 1 => Just(How::Unreadable), 1 => Just(How::Cap)];
+    let how = prop_oneof![4 => Just(How::Shown), 1 => Just(How::Unreadable), 1 => Just(How::Cap),
+        1 => Just(How::Left), 1 => Just(How::LeftUnreadable)];
     let dropped = prop::bool::weighted(0.25);
     prop_oneof![
         8 => (conn.clone(), dir.clone(), 0..200u64, how, dropped)
@@ -49,6 +53,11 @@ fn step() -> impl Strategy<Value = Step> {
 /// The byte that stands at a position: no two neighbours are equal, nor two directions.
 fn byte_at(dir: Dir, pos: u64) -> u8 {
     (pos.wrapping_mul(7) as u8).wrapping_add(dir as u8 * 3)
+}
+
+fn byte_in_memory(address: u64) -> u8 {
+    let dir = if address >> 40 == 0 { Dir::Read } else { Dir::Write };
+    byte_at(dir, address & ((1 << 40) - 1))
 }
 
 fn payload(dir: Dir, pos: u64, len: u64) -> Vec<u8> {
@@ -137,11 +146,22 @@ proptest! {
                     let bytes = payload(dir, pos, len);
                     state.pos[dir as usize] += len;
                     moved[dir as usize] += len;
-                    if dropped {
+                    // Nothing is left behind where nothing moved.
+                    let left = matches!(how, How::Left | How::LeftUnreadable);
+                    if dropped || left && len == 0 {
                         continue;
                     }
                     seen[conn as usize][dir as usize] = pos + len;
+                    // The address says what stands there.
+                    let at = pos | (dir as u64) << 40;
+                    let readable = if matches!(how, How::LeftUnreadable) { len / 2 } else { len };
+                    known.memory = Some((byte_in_memory, at + readable));
+                    let mut push = |event: stream::Event<'_>| {
+                        table.push(&event, &mut known, &mut check);
+                    };
                     push(match how {
+                        How::Left => rest(head, dir, pos, at, len / 2, len),
+                        How::LeftUnreadable => rest(head, dir, pos, at, len, len),
                         How::Shown => data(head, dir, pos, &bytes),
                         How::Unreadable => gap(head, dir, pos, len, GapReason::Unreadable),
                         How::Cap => gap(head, dir, pos, len, GapReason::Cap),

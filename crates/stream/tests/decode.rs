@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use stream::Dir::{Read, Write};
 use stream::GapReason;
 use stream::event::{DecodeError, Event};
-use told::{close, conn, data, gap, head};
+use told::{close, conn, data, gap, head, rest};
 
 fn record(event: &Event<'_>) -> Vec<u8> {
     let mut record = Vec::new();
@@ -22,6 +22,7 @@ fn every_kind() -> Vec<Event<'static>> {
         gap(head(1), Read, 5, 9, GapReason::Unreadable),
         conn(head(1), Some(("[2001:db8::1]:1", "[2001:db8::2]:2"))),
         conn(head(1), Some(("10.0.0.1:1", "10.0.0.2:2"))),
+        rest(head(1), Write, 5, 0x1000, 6, 9),
         conn(head(1), None),
         close(head(1), 3, 4),
         Event::Exec(head(0)),
@@ -86,6 +87,8 @@ fn lengths_that_do_not_fit_are_refused() {
     raw.moved = 4;
     broken[..abi::Data::SIZE].copy_from_slice(&raw.to_bytes());
     assert_eq!(Event::decode(&broken), Err(DecodeError::Length { declared: 4, have: 3 }));
+    let left = record(&rest(head(1), Read, 0, 0x1000, 10, 9));
+    assert_eq!(Event::decode(&left), Err(DecodeError::Length { declared: 10, have: 9 }));
 }
 
 /// A record with one byte changed.
@@ -107,8 +110,9 @@ fn numbers_outside_the_contract_are_refused() {
     let some = data(head(1), Read, 0, b"");
     let kind = place(|head| head.kind = 0xee);
     for value in 0..=u8::MAX {
-        // A flow is about a socket and none of this crate's business.
-        let known = Kind::from_u8(value).is_some_and(|kind| kind != Kind::Flow);
+        // A flow is about a socket, a secret for a key log: none of this crate's business.
+        let others = [Kind::Flow, Kind::Secret, Kind::Shake];
+        let known = Kind::from_u8(value).is_some_and(|kind| !others.contains(&kind));
         let error = Event::decode(&with(&some, kind, value)).err();
         assert_eq!(error == Some(DecodeError::UnknownKind(value)), !known, "{value}");
     }
@@ -119,7 +123,7 @@ fn numbers_outside_the_contract_are_refused() {
     let error = Event::decode(&with(&some, dir, 0xff)).unwrap_err();
     assert_eq!(error, DecodeError::UnknownDirection(0xff));
     let reason = place(|head| head.reason = 0xee);
-    for value in [0, 6, 0xff] {
+    for value in [0, abi::Reason::ALL.len() as u8, 0xff] {
         let error = Event::decode(&with(&some, reason, value)).unwrap_err();
         assert_eq!(error, DecodeError::UnknownReason(value));
     }
@@ -140,7 +144,7 @@ fn an_ipv4_peer_of_an_ipv6_socket_is_shown_as_ipv4() {
 
 proptest! {
     #[test]
-    fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..300), kind in 0u8..8) {
+    fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..300), kind in 0u8..11) {
         let mut bytes = bytes;
         let _ = Event::decode(&bytes);
         if let Some(byte) = bytes.get_mut(place(|head| head.kind = 0xee)) {

@@ -7,7 +7,7 @@ use stream::Dir::{Read, Write};
 use stream::event::Event;
 use stream::{CloseReason, Ended, GapReason, InFlight, Key};
 use told::Said::*;
-use told::{Bench, close, conn, data, gap, head};
+use told::{Bench, close, conn, data, gap, head, rest};
 
 #[test]
 fn pieces_in_order_are_shown_as_they_come() {
@@ -112,6 +112,39 @@ fn peeks_are_shown_and_neither_checked_nor_counted() {
     let totals = bench.table.totals();
     assert_eq!((totals.captured, totals.missing, totals.peeked), ([2, 0], [0, 0], 2));
     assert_eq!((totals.overlaps, totals.all_gaps().count), (0, 0));
+}
+
+#[test]
+fn bytes_left_in_memory_are_taken_piece_by_piece() {
+    let mut bench = Bench::new();
+    bench.known.memory = Some((|address| address as u8, 100_000));
+    let said = bench.push(rest(head(1), Write, 0, 10, 16_384 + 2, 20_000));
+    let bytes = |range: std::ops::Range<u64>| range.map(|n| n as u8).collect::<Vec<_>>();
+    let whole = Data(1, Write, 0, bytes(10..16_394));
+    let (last, cut) = (Data(1, Write, 16_384, bytes(16_394..16_396)), 20_000 - 16_386);
+    assert_eq!(said, [Open(1), whole, last, Gap(1, Write, 16_386, cut, GapReason::Cap)]);
+    assert_eq!(bench.known.went_on, [8]);
+
+    // Its memory ends in the middle, and then there is none.
+    let said = bench.push(rest(head(1), Write, 20_000, 99_999, 3, 3));
+    let one = Data(1, Write, 20_000, bytes(99_999..100_000));
+    assert_eq!(said, [one, Gap(1, Write, 20_001, 2, GapReason::Unreadable)]);
+    let said = bench.push(rest(head(1), Write, 20_003, u64::MAX, u64::MAX, u64::MAX));
+    let [Gap(1, Write, 20_003, _, GapReason::Unreadable), Gap(.., GapReason::TooLong)] = said[..]
+    else {
+        panic!("{said:?}")
+    };
+    assert_eq!(bench.known.went_on, [8, 8, 8]);
+}
+
+#[test]
+fn a_peek_left_in_memory_is_shown_and_not_counted() {
+    let peek = Head { flags: abi::ROW_PEEK, ..head(1) };
+    let mut bench = Bench::new();
+    bench.known.memory = Some((|_| b'p', 2));
+    let said = bench.push(rest(peek, Read, 50, 0, 3, 4));
+    assert_eq!(said, [Open(1), Peek(1, Read, 50, b"pp".to_vec())]);
+    assert_eq!((bench.table.totals().missing, bench.known.went_on.len()), ([0, 0], 1));
 }
 
 #[test]

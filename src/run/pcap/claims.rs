@@ -1,27 +1,24 @@
-//! Listens to the kernel half and tells every interface's thread who uses which socket.
+//! Tells every interface's thread who uses which socket.
 
-use std::fs;
 use std::net::IpAddr;
 use std::os::unix::ffi::OsStringExt;
-use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use packet::Claim;
-use probe::{Ring, Woken};
-use tracing::{debug, error};
+use tracing::debug;
 
+use super::container;
 use super::inbox::{Inbox, News};
+use super::keys::own_netns;
 use crate::exit::Failure;
 use crate::run::clock::Clock;
-use crate::run::stop::Latch;
 
 /// For how long the machine's addresses are believed.
 const ADDRESSES_FRESH: Duration = Duration::from_secs(1);
 
 /// From records to the inboxes.
-pub(super) struct Claims {
+pub(in crate::run) struct Claims {
     inboxes: Vec<Arc<Inbox>>,
     /// The network namespace that packets are captured in.
     netns: u32,
@@ -31,14 +28,19 @@ pub(super) struct Claims {
 
 impl Claims {
     pub(super) fn new(inboxes: Vec<Arc<Inbox>>) -> Result<Self, Failure> {
-        let netns = fs::metadata("/proc/self/ns/net")?.ino() as u32;
-        Ok(Self { inboxes, netns, addresses: None, offset_ns: Clock::now().offset_ns() })
+        Ok(Self {
+            inboxes,
+            netns: own_netns()?,
+            addresses: None,
+            offset_ns: Clock::now().offset_ns(),
+        })
     }
 
     /// Takes a record of the kernel half in.
-    pub(super) fn take(&mut self, record: &[u8]) {
+    pub(in crate::run) fn take(&mut self, record: &[u8]) {
         let exe = |pid| Some(probe::exe(pid)?.into_os_string().into_vec());
-        let mut claim = match Claim::decode(record, exe) {
+        let place = |pid| [exe(pid), container::of(pid)];
+        let mut claim = match Claim::decode(record, place) {
             Ok(Some(claim)) if claim.concerns(self.netns) => claim,
             Ok(_) => return,
             Err(error) => return debug!("{error}"),
@@ -50,24 +52,9 @@ impl Claims {
         self.post(&News::Claim(Arc::new(claim)));
     }
 
-    /// Listens until `stop` is set and the ring is empty.
-    pub(super) fn spawn(mut self, mut ring: Ring, stop: &Latch) -> Result<JoinHandle<()>, Failure> {
-        let stop = stop.clone();
-        let thread = thread::Builder::new().name("claims".to_owned()).spawn(move || {
-            loop {
-                self.offset_ns = Clock::now().offset_ns();
-                ring.drain(|record| self.take(record));
-                match ring.wait(stop.fd()) {
-                    Ok(Woken::Records) => {}
-                    Ok(Woken::Stop) => break,
-                    Err(error) => {
-                        return error!("{error}; packets of new flows have no process any more");
-                    }
-                }
-            }
-            ring.drain(|record| self.take(record));
-        })?;
-        Ok(thread)
+    /// Reads the clock, which may have been set meanwhile: to be called once in a while.
+    pub(in crate::run) fn set_clock(&mut self) {
+        self.offset_ns = Clock::now().offset_ns();
     }
 
     /// A socket that is bound to no address answers to all that the machine has at the moment.

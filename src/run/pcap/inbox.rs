@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use packet::Claim;
+use packet::{Claim, Key};
 use rustix::event::{EventfdFlags, eventfd};
 
 /// A message.
@@ -13,6 +13,8 @@ use rustix::event::{EventfdFlags, eventfd};
 pub(super) enum News {
     /// A process uses a socket.
     Claim(Arc<Claim>),
+    /// A connection's key.
+    Key(Arc<Key>),
     /// The machine's addresses.
     Addresses(Arc<[IpAddr]>),
 }

@@ -1,21 +1,22 @@
 //! One interface's way from packets to formatted blocks, in a thread of its own: nothing on it is
 //! shared until a whole batch is written.
 
+use std::net::IpAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use packet::{Counts, Flows, Output, Packet, Source, SourceError, Totals, Whose, sight};
+use packet::{Counts, Flows, Key, Output, Packet, Source, SourceError, Totals, Whose, sight};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use sink::pcapng::{self, Process, Statistics};
+use sink::pcapng::{self, Comment, Process, Statistics};
 use tracing::{error, warn};
 
+use super::file::{File, Page};
 use super::inbox::{Inbox, News};
 use crate::exit::Failure;
 use crate::run::clock::Clock;
-use crate::run::outlet::Outlet;
 use crate::run::stop::Latch;
 
 /// Formatted bytes that make a batch.
@@ -41,11 +42,9 @@ pub(super) struct Reader {
     inbox: Arc<Inbox>,
     /// Messages at hand; kept for its room.
     news: Vec<News>,
-    page: Page,
-    outlet: Arc<Outlet>,
+    desk: Desk,
     /// Interfaces that are still read.
     alive: Arc<AtomicUsize>,
-    start_ns: u64,
     /// The newest packet's time.
     packets_ns: u64,
     counted: Instant,
@@ -53,10 +52,25 @@ pub(super) struct Reader {
     failed: bool,
 }
 
-/// Formatted packets of one interface.
-struct Page {
+/// The page that one interface's packets are written on.
+struct Desk {
     interface: u32,
-    out: Vec<u8>,
+    page: Page,
+    /// How many pages were filled before.
+    number: u64,
+    file: Arc<File>,
+}
+
+impl Desk {
+    /// Hands the page in and takes a new one.
+    fn turn(&mut self) {
+        let statistics = &mut self.page.counted.1;
+        statistics.end_ns = Clock::now().wall_ns();
+        // The system is asked once in a while; the packets at hand were certainly received.
+        statistics.received = statistics.received.max(statistics.written);
+        self.file.write(&mut self.page);
+        self.number += 1;
+    }
 }
 
 /// What ended a wait.
@@ -72,18 +86,19 @@ impl Reader {
         source: Source,
         flows: Flows,
         inbox: Arc<Inbox>,
-        outlet: &Arc<Outlet>,
+        file: &Arc<File>,
         alive: &Arc<AtomicUsize>,
     ) -> Self {
+        let start_ns = Clock::now().wall_ns();
+        let counted = (number, Statistics { start_ns, ..Statistics::default() });
+        let page = Page { out: Vec::with_capacity(2 * BATCH), counted, ..Page::default() };
         Self {
             source,
             flows,
             inbox,
             news: Vec::new(),
-            page: Page { interface: number, out: Vec::with_capacity(2 * BATCH) },
-            outlet: Arc::clone(outlet),
+            desk: Desk { interface: number, page, number: 0, file: Arc::clone(file) },
             alive: Arc::clone(alive),
-            start_ns: Clock::now().wall_ns(),
             packets_ns: 0,
             counted: Instant::now(),
             counts: Counts::default(),
@@ -100,7 +115,7 @@ impl Reader {
                 self.failed = true;
                 // The last one ends the run.
                 if self.alive.fetch_sub(1, Ordering::Relaxed) == 1 {
-                    self.outlet.give_up();
+                    self.desk.file.outlet().give_up();
                 }
             }
             self
@@ -111,20 +126,11 @@ impl Reader {
     /// Decides what still waits, and counts.
     pub(super) fn finish(mut self) -> Report {
         self.take_news();
-        self.flows.finish();
-        let counts = self.source.counts();
-        let statistics = Statistics {
-            start_ns: self.start_ns,
-            end_ns: Clock::now().wall_ns(),
-            received: counts.received,
-            missed: counts.missed,
-            dropped: counts.dropped,
-            written: self.flows.totals().written,
-        };
-        pcapng::statistics(&mut self.page.out, self.page.interface, &statistics);
-        self.outlet.write(&mut self.page.out);
+        self.flows.finish(&mut self.desk);
+        self.ask();
+        self.desk.turn();
         let (name, totals) = (self.source.name().to_owned(), *self.flows.totals());
-        Report { name, totals, counts, failed: self.failed }
+        Report { name, totals, counts: self.counts, failed: self.failed }
     }
 
     fn follow(&mut self, stop: BorrowedFd<'_>) -> Result<(), SourceError> {
@@ -143,9 +149,9 @@ impl Reader {
         let more = self.read()?;
         // While packets queue up, time passes as fast as they are read.
         let now = if more { self.packets_ns } else { Clock::now().wall_ns() };
-        self.flows.expire(now);
-        if !more || self.page.out.len() >= BATCH {
-            self.outlet.write(&mut self.page.out);
+        self.flows.expire(now, &mut self.desk);
+        if !more {
+            self.desk.turn();
         }
         if self.counted.elapsed() >= COUNT_EVERY {
             self.count();
@@ -154,14 +160,11 @@ impl Reader {
     }
 
     fn read(&mut self) -> Result<bool, SourceError> {
-        let Self { source, flows, page, outlet, packets_ns, .. } = self;
+        let Self { source, flows, desk, packets_ns, .. } = self;
         let link = source.link();
         source.read(|packet| {
             *packets_ns = packet.time_ns;
-            flows.packet(packet, sight(link, packet.bytes).as_ref(), page);
-            if page.out.len() >= BATCH {
-                outlet.write(&mut page.out);
-            }
+            flows.packet(packet, sight(link, packet.bytes).as_ref(), desk);
         })
     }
 
@@ -169,7 +172,8 @@ impl Reader {
         self.inbox.take(&mut self.news);
         for news in self.news.drain(..) {
             match news {
-                News::Claim(claim) => self.flows.claim(&claim, &mut self.page),
+                News::Claim(claim) => self.flows.claim(&claim, &mut self.desk),
+                News::Key(key) => self.flows.key(&key, &mut self.desk),
                 News::Addresses(addresses) => self.flows.set_addresses(addresses.iter().copied()),
             }
         }
@@ -210,31 +214,60 @@ impl Reader {
 
     /// Loss as it happens, at most one line a second.
     fn count(&mut self) {
-        let counts = self.source.counts();
-        if counts.dropped > self.counts.dropped {
+        let before = self.counts.dropped;
+        self.ask();
+        if self.counts.dropped > before {
             warn!(
                 "lost packets: {} on {} so far found no room; --mapsize makes the buffer larger, \
                  a packet filter makes less of them",
-                counts.dropped,
+                self.counts.dropped,
                 self.source.name()
             );
         }
-        self.counts = counts;
         self.counted = Instant::now();
+    }
+
+    /// Asks the system what it counted.
+    fn ask(&mut self) {
+        let counts = self.source.counts();
+        let statistics = &mut self.desk.page.counted.1;
+        let Counts { received, dropped, missed } = counts;
+        (statistics.received, statistics.dropped, statistics.missed) = (received, dropped, missed);
+        self.counts = counts;
     }
 }
 
-impl Output for Page {
+impl Output for Desk {
     fn packet(&mut self, packet: Packet<'_>, whose: Whose<'_>) {
-        let processes = whose.iter().map(|(end, owner)| Process {
-            pid: owner.pid,
-            comm: &owner.comm,
-            exe: owner.exe.as_deref(),
-            local: end.socket_addr(),
+        let comments = whose.iter().map(|(end, owner)| {
+            Comment::Process(Process {
+                pid: owner.pid,
+                comm: &owner.comm,
+                exe: owner.exe.as_deref(),
+                container: owner.container.as_deref(),
+                local: end.socket_addr(),
+            })
         });
         let Packet { time_ns, len, bytes } = packet;
         let packet = pcapng::Packet { interface: self.interface, time_ns, len, bytes };
-        pcapng::packet(&mut self.out, &packet, processes);
+        pcapng::packet(&mut self.page.out, &packet, comments);
+        self.page.counted.1.written += 1;
+        // Also while many go on that waited: a page is never in two files.
+        if self.page.out.len() >= BATCH {
+            self.turn();
+        }
+    }
+
+    fn key(&mut self, key: &Arc<Key>) {
+        self.page.keys.push(Arc::clone(key));
+    }
+
+    fn name(&mut self, address: IpAddr, name: &str) {
+        self.page.names.push((address, Box::from(name)));
+    }
+
+    fn page(&self) -> u64 {
+        self.number
     }
 }
 

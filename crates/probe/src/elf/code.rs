@@ -1,7 +1,7 @@
 //! A file's machine code as [`site`](crate::site) looks at it: read page by page when it is asked
 //! for, since a function or two of a large program are all that matters.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::collections::HashMap;
 use std::ops::Range;
 
@@ -9,36 +9,50 @@ use object::NativeEndian;
 use object::elf::{self, Rela64, Sym64};
 
 use super::{ElfError, Image, Segment, pods};
-use crate::site::{Code, Extents};
+use crate::site::{Arch, Code, Extents};
 
 /// Bytes that are read at once.
 const PAGE: u64 = 64 << 10;
 /// Bytes that can be asked for at once: pages overlap by as much, so that none is cut in two.
 const REACH: u64 = 4 << 10;
+/// Pages of one file, at most: code that leads to more of them is made to waste memory.
+const PAGES_MAX: u32 = 384;
 
 /// The machine code of one file.
 #[derive(Debug)]
 pub(crate) struct FileCode<'a> {
     image: &'a Image<'a>,
     pages: Vec<(Segment, Vec<OnceCell<Vec<u8>>>)>,
+    /// Pages that may still be read.
+    left: Cell<u32>,
     /// `.eh_frame_hdr` and its address.
     unwind: (Vec<u8>, u64),
-    slots: HashMap<u64, u64>,
+    slots: OnceCell<HashMap<u64, u64>>,
 }
 
 impl<'a> FileCode<'a> {
     /// Reads what tells functions apart; code is read later.
     pub(crate) fn open(image: &'a Image<'a>) -> Self {
+        Self::over(image, &image.code)
+    }
+
+    /// The same with all that is loaded, constants among it.
+    pub(crate) fn with_data(image: &'a Image<'a>) -> Self {
+        Self::over(image, &image.loaded)
+    }
+
+    fn over(image: &'a Image<'a>, segments: &[Segment]) -> Self {
         let pages = |segment: &Segment| {
             let count = segment.size.div_ceil(PAGE) as usize;
             (*segment, (0..count).map(|_| OnceCell::new()).collect())
         };
         Self {
             image,
-            pages: image.code.iter().map(pages).collect(),
+            pages: segments.iter().map(pages).collect(),
+            left: Cell::new(PAGES_MAX),
             // Without it only sites at a function's entry are proved.
             unwind: image.unwind_header().unwrap_or_default(),
-            slots: slots(image).unwrap_or_default(),
+            slots: OnceCell::new(),
         }
     }
 }
@@ -53,6 +67,8 @@ impl Code for FileCode<'_> {
         let start = inside / PAGE * PAGE;
         let Some(page) = pages.get((inside / PAGE) as usize) else { return &[] };
         let bytes = page.get_or_init(|| {
+            let Some(left) = self.left.get().checked_sub(1) else { return Vec::new() };
+            self.left.set(left);
             let len = (segment.size - start).min(PAGE + REACH);
             self.image.read(segment.offset + start, len, "code").unwrap_or_default()
         });
@@ -65,7 +81,7 @@ impl Code for FileCode<'_> {
     }
 
     fn slot(&self, va: u64) -> Option<u64> {
-        self.slots.get(&va).copied()
+        self.slots.get_or_init(|| slots(self.image).unwrap_or_default()).get(&va).copied()
     }
 }
 
@@ -80,7 +96,8 @@ fn slots(image: &Image<'_>) -> Result<HashMap<u64, u64>, ElfError> {
         for relocation in pods::<Rela64<NativeEndian>>(&table) {
             let info = relocation.r_info.get(NativeEndian);
             let (symbol, kind) = ((info >> 32) as usize, info as u32);
-            let Some(symbol) = symbols.get(symbol).filter(|_| BINDS.contains(&kind)) else {
+            let Some(symbol) = symbols.get(symbol).filter(|_| binds(image.arch).contains(&kind))
+            else {
                 continue;
             };
             if symbol.st_shndx.get(NativeEndian) != elf::SHN_UNDEF {
@@ -92,10 +109,13 @@ fn slots(image: &Image<'_>) -> Result<HashMap<u64, u64>, ElfError> {
     Ok(slots)
 }
 
-#[cfg(target_arch = "x86_64")]
-const BINDS: [u32; 2] = [elf::R_X86_64_JUMP_SLOT.0, elf::R_X86_64_GLOB_DAT.0];
-#[cfg(target_arch = "aarch64")]
-const BINDS: [u32; 2] = [elf::R_AARCH64_JUMP_SLOT.0, elf::R_AARCH64_GLOB_DAT.0];
+/// Relocations that bind a slot to a function.
+fn binds(arch: Arch) -> [u32; 2] {
+    match arch {
+        Arch::X86_64 => [elf::R_X86_64_JUMP_SLOT.0, elf::R_X86_64_GLOB_DAT.0],
+        Arch::Arm64 => [elf::R_AARCH64_JUMP_SLOT.0, elf::R_AARCH64_GLOB_DAT.0],
+    }
+}
 
 #[cfg(test)]
 mod tests {

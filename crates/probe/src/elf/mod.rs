@@ -6,21 +6,25 @@
 #![forbid(unsafe_code)]
 
 mod code;
+mod source;
 
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 
 use object::elf::{self, FileHeader64, ProgramHeader64, SectionHeader64, Sym64};
 use object::pod::{self, Pod};
 use object::{NativeEndian, U32};
 
 pub(crate) use code::FileCode;
+pub use source::Source;
+
+use crate::site::Arch;
 
 /// Bytes of one symbol or string table, at most; a larger one is not read.
 const TABLE_MAX: u64 = 128 << 20;
 /// Sections and segments, at most.
 const HEADERS_MAX: u64 = 65_535;
+/// Segments that are looked at. Linkers write some ten.
+const SEGMENTS_MAX: usize = 256;
 
 /// Why a file can't be read as a library or program of this machine.
 #[derive(Debug, thiserror::Error)]
@@ -62,9 +66,14 @@ pub(crate) struct Function<T> {
 /// A file's headers.
 #[derive(Debug)]
 pub(crate) struct Image<'a> {
-    file: &'a File,
+    source: &'a dyn Source,
     len: u64,
+    arch: Arch,
+    /// Loaded where its addresses say, and nowhere else.
+    fixed: bool,
     entry: u64,
+    /// What is loaded, code or not.
+    loaded: Vec<Segment>,
     code: Vec<Segment>,
     /// Where `.eh_frame_hdr` stands, if the program headers name it.
     unwind: Option<Segment>,
@@ -74,20 +83,43 @@ pub(crate) struct Image<'a> {
 /// The bytes of a symbol table and of the names that it points to.
 type Symbols = (Vec<u8>, Vec<u8>);
 
-/// An executable segment: `size` bytes at `offset` of the file, mapped at `address`.
-#[derive(Debug, Clone, Copy)]
-struct Segment {
-    address: u64,
-    offset: u64,
-    size: u64,
+/// Part of the file that is loaded: `size` bytes at `offset` of the file, mapped at `address`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Segment {
+    pub(crate) address: u64,
+    pub(crate) offset: u64,
+    pub(crate) size: u64,
+}
+
+impl Segment {
+    /// Where in the file an address of the segment is.
+    fn offset_of(&self, address: u64) -> Option<u64> {
+        let inside = address.checked_sub(self.address)?;
+        (inside < self.size).then(|| self.offset + inside)
+    }
 }
 
 impl<'a> Image<'a> {
-    /// Reads the headers.
-    pub(crate) fn open(file: &'a File) -> Result<Self, ElfError> {
-        let len = file.metadata()?.len();
-        let mut image =
-            Self { file, len, entry: 0, code: Vec::new(), unwind: None, sections: Vec::new() };
+    /// Reads the headers of a file made for this machine.
+    pub(crate) fn open(source: &'a dyn Source) -> Result<Self, ElfError> {
+        let image = Self::open_any(source)?;
+        if image.arch == ARCH { Ok(image) } else { Err(ElfError::Machine(image.arch.machine().0)) }
+    }
+
+    /// Reads the headers of a file made for any machine whose code can be read.
+    pub(crate) fn open_any(source: &'a dyn Source) -> Result<Self, ElfError> {
+        let len = source.size()?;
+        let mut image = Self {
+            source,
+            len,
+            arch: ARCH,
+            fixed: false,
+            entry: 0,
+            loaded: Vec::new(),
+            code: Vec::new(),
+            unwind: None,
+            sections: Vec::new(),
+        };
         if len == 0 {
             return Err(ElfError::Empty);
         }
@@ -100,16 +132,19 @@ impl<'a> Image<'a> {
         }
         let header: FileHeader64<NativeEndian> = image.one(0, "header")?;
         let machine = header.e_machine.get(NativeEndian);
-        if machine != MACHINE {
-            return Err(ElfError::Machine(machine.0));
-        }
+        let known = [Arch::X86_64, Arch::Arm64].into_iter().find(|arch| arch.machine() == machine);
+        image.arch = known.ok_or(ElfError::Machine(machine.0))?;
+        image.fixed = header.e_type.get(NativeEndian) == elf::ET_EXEC;
         image.entry = header.e_entry.get(NativeEndian);
         let segments: Vec<ProgramHeader64<NativeEndian>> = image.table(
             header.e_phoff.get(NativeEndian),
             u64::from(header.e_phnum.get(NativeEndian)),
             "program headers",
         )?;
-        image.code = segments.iter().filter(|s| is_code(s)).filter_map(|s| whole(s, len)).collect();
+        let loaded = |s: &&ProgramHeader64<_>| s.p_type.get(NativeEndian) == elf::PT_LOAD;
+        let loaded = || segments.iter().filter(loaded).take(SEGMENTS_MAX);
+        image.loaded = loaded().filter_map(|s| whole(s, len)).collect();
+        image.code = loaded().filter(|s| is_code(s)).filter_map(|s| whole(s, len)).collect();
         let unwind = |s: &&ProgramHeader64<_>| s.p_type.get(NativeEndian) == elf::PT_GNU_EH_FRAME;
         image.unwind = segments.iter().find(unwind).and_then(|segment| whole(segment, len));
         // Without a section table (a stripped one is legal) there are no symbols to be found.
@@ -130,28 +165,45 @@ impl<'a> Image<'a> {
         &self,
         wanted: impl Fn(&[u8]) -> Option<T>,
     ) -> Result<Vec<Function<T>>, ElfError> {
+        let exported = self.defined(elf::SHT_DYNSYM, &wanted)?;
+        if exported.is_empty() { self.defined(elf::SHT_SYMTAB, &wanted) } else { Ok(exported) }
+    }
+
+    fn defined<T: Copy>(
+        &self,
+        kind: elf::SectionType,
+        wanted: impl Fn(&[u8]) -> Option<T>,
+    ) -> Result<Vec<Function<T>>, ElfError> {
         let mut found: Vec<(Vec<u8>, Function<T>)> = Vec::new();
-        for kind in [elf::SHT_DYNSYM, elf::SHT_SYMTAB] {
-            if !found.is_empty() {
-                break;
+        let Some((symbols, strings)) = self.symbols(kind)? else { return Ok(Vec::new()) };
+        for symbol in pods::<Sym64<NativeEndian>>(&symbols) {
+            let defined = symbol.st_shndx.get(NativeEndian) != elf::SHN_UNDEF;
+            let function = matches!(symbol.st_type(), elf::STT_FUNC | elf::STT_GNU_IFUNC);
+            if !defined || !function {
+                continue;
             }
-            let Some((symbols, strings)) = self.symbols(kind)? else { continue };
-            for symbol in pods::<Sym64<NativeEndian>>(&symbols) {
-                let defined = symbol.st_shndx.get(NativeEndian) != elf::SHN_UNDEF;
-                let function = matches!(symbol.st_type(), elf::STT_FUNC | elf::STT_GNU_IFUNC);
-                if !defined || !function {
-                    continue;
-                }
-                let name = name_at(&strings, symbol.st_name);
-                let Some(what) = wanted(name) else { continue };
-                let address = symbol.st_value.get(NativeEndian);
-                let Some(offset) = self.offset_of(address) else { continue };
-                if found.iter().all(|(known, _)| known != name) {
-                    found.push((name.to_vec(), Function { what, offset, address }));
-                }
+            let name = name_at(&strings, symbol.st_name);
+            let Some(what) = wanted(name) else { continue };
+            let address = symbol.st_value.get(NativeEndian);
+            let Some(offset) = self.offset_of(address) else { continue };
+            if found.iter().all(|(known, _)| known != name) {
+                found.push((name.to_vec(), Function { what, offset, address }));
             }
         }
         Ok(found.into_iter().map(|(_, function)| function).collect())
+    }
+
+    /// The functions that the file takes from others, as far as `wanted` answers for them.
+    pub(crate) fn imports<T>(
+        &self,
+        wanted: impl Fn(&[u8]) -> Option<T>,
+    ) -> Result<Vec<T>, ElfError> {
+        let Some((symbols, strings)) = self.symbols(elf::SHT_DYNSYM)? else {
+            return Ok(Vec::new());
+        };
+        let symbols = pods::<Sym64<NativeEndian>>(&symbols);
+        let undefined = symbols.iter().filter(|s| s.st_shndx.get(NativeEndian) == elf::SHN_UNDEF);
+        Ok(undefined.filter_map(|symbol| wanted(name_at(&strings, symbol.st_name))).collect())
     }
 
     /// Where a program's code begins, in its own address space.
@@ -161,10 +213,38 @@ impl<'a> Image<'a> {
 
     /// Where in the file the code at an address stands.
     pub(crate) fn offset_of(&self, address: u64) -> Option<u64> {
-        self.code.iter().find_map(|segment| {
-            let inside = address.checked_sub(segment.address)?;
-            (inside < segment.size).then(|| segment.offset + inside)
-        })
+        self.code.iter().find_map(|segment| segment.offset_of(address))
+    }
+
+    /// What its code is made of.
+    pub(crate) fn arch(&self) -> Arch {
+        self.arch
+    }
+
+    /// Whether its addresses are those that it will have in memory.
+    pub(crate) fn fixed(&self) -> bool {
+        self.fixed
+    }
+
+    /// What is loaded, code among it.
+    pub(crate) fn loaded(&self) -> &[Segment] {
+        &self.loaded
+    }
+
+    /// What is loaded and may be run.
+    pub(crate) fn code(&self) -> &[Segment] {
+        &self.code
+    }
+
+    /// The file itself.
+    pub(crate) fn source(&self) -> &'a dyn Source {
+        self.source
+    }
+
+    /// Where in the file its relocation tables with addends are.
+    pub(crate) fn relocations(&self) -> impl Iterator<Item = (u64, u64)> {
+        let tables = self.sections.iter().filter(|s| s.sh_type.get(NativeEndian) == elf::SHT_RELA);
+        tables.map(|s| (s.sh_offset.get(NativeEndian), s.sh_size.get(NativeEndian)))
     }
 
     /// A symbol table and its names.
@@ -219,7 +299,7 @@ impl<'a> Image<'a> {
             return Err(ElfError::TooLarge(name));
         }
         let mut bytes = vec![0; size as usize];
-        match self.file.read_exact_at(&mut bytes, offset) {
+        match self.source.read(&mut bytes, offset) {
             Ok(()) => Ok(bytes),
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 Err(ElfError::Truncated(name))
@@ -229,14 +309,23 @@ impl<'a> Image<'a> {
     }
 }
 
+/// What this machine runs.
 #[cfg(target_arch = "x86_64")]
-const MACHINE: elf::Machine = elf::EM_X86_64;
+const ARCH: Arch = Arch::X86_64;
 #[cfg(target_arch = "aarch64")]
-const MACHINE: elf::Machine = elf::EM_AARCH64;
+const ARCH: Arch = Arch::Arm64;
+
+impl Arch {
+    fn machine(self) -> elf::Machine {
+        match self {
+            Arch::X86_64 => elf::EM_X86_64,
+            Arch::Arm64 => elf::EM_AARCH64,
+        }
+    }
+}
 
 fn is_code(header: &ProgramHeader64<NativeEndian>) -> bool {
-    let executable = header.p_flags.get(NativeEndian).0 & elf::PF_X.0 != 0;
-    header.p_type.get(NativeEndian) == elf::PT_LOAD && executable
+    header.p_flags.get(NativeEndian).0 & elf::PF_X.0 != 0
 }
 
 /// A segment, if the file really has all of it.
@@ -265,6 +354,7 @@ fn name_at(strings: &[u8], at: U32<NativeEndian>) -> &[u8] {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
     use std::io::Write;
 
     use super::*;

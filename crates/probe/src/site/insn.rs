@@ -6,21 +6,21 @@ use super::{Arch, Code, arm64, x86};
 /// A decoded instruction. Registers are bits of a mask, by machine number; AArch64's stack pointer
 /// is 31 and its zero register never appears.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Insn {
-    pub(super) len: u64,
-    pub(super) flow: Flow,
+pub(crate) struct Insn {
+    pub(crate) len: u64,
+    pub(crate) flow: Flow,
     /// Every kernel since 5.8 emulates it under a uprobe.
-    pub(super) cheap: bool,
-    pub(super) reads: u32,
-    pub(super) writes: u32,
+    pub(crate) cheap: bool,
+    pub(crate) reads: u32,
+    pub(crate) writes: u32,
     /// A register that it writes in a way that can be followed.
-    pub(super) set: Option<(u8, Set)>,
-    pub(super) flags: Flags,
+    pub(crate) set: Option<(u8, Set)>,
+    pub(crate) flags: Flags,
 }
 
 /// Where control goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Flow {
+pub(crate) enum Flow {
     Next,
     /// To a known address, or through a register or memory.
     Call(Option<u64>),
@@ -41,7 +41,7 @@ pub(super) enum Flow {
 
 /// When a conditional branch is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum When {
+pub(crate) enum When {
     /// By the flags.
     Flags(Is),
     /// By a register's value itself; `wide`: by all 64 bits.
@@ -51,7 +51,7 @@ pub(super) enum When {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Is {
+pub(crate) enum Is {
     Negative,
     NotNegative,
     Zero,
@@ -60,7 +60,7 @@ pub(super) enum Is {
 
 /// What becomes of the flags.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Flags {
+pub(crate) enum Flags {
     Kept,
     /// They tell sign and zero of a register; `wide`: of all 64 bits.
     Of {
@@ -72,7 +72,7 @@ pub(super) enum Flags {
 
 /// A new value of a register.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Set {
+pub(crate) enum Set {
     Copy(u8),
     /// The low 32 bits of another register, zero- or sign-extended.
     Zext(u8),
@@ -104,7 +104,7 @@ pub enum Value {
 }
 
 /// Decodes the instruction at `va`.
-pub(super) fn decode<C: Code + ?Sized>(code: &C, arch: Arch, va: u64) -> Option<Insn> {
+pub(crate) fn decode<C: Code + ?Sized>(code: &C, arch: Arch, va: u64) -> Option<Insn> {
     match arch {
         Arch::X86_64 => x86::decode(code.at(va, x86::MAX), va),
         Arch::Arm64 => arm64::decode(code.at(va, 4), va),
@@ -112,7 +112,7 @@ pub(super) fn decode<C: Code + ?Sized>(code: &C, arch: Arch, va: u64) -> Option<
 }
 
 /// The import slot that the stub at `va` jumps through, if a stub it is.
-pub(super) fn stub<C: Code + ?Sized>(code: &C, arch: Arch, va: u64) -> Option<u64> {
+pub(crate) fn stub<C: Code + ?Sized>(code: &C, arch: Arch, va: u64) -> Option<u64> {
     let (mut va, mut state) = (va, State::at_entry(arch, 0));
     let mut loaded = None;
     for _ in 0..5 {
@@ -136,17 +136,17 @@ pub(super) fn stub<C: Code + ?Sized>(code: &C, arch: Arch, va: u64) -> Option<u6
 
 /// The registers after some instructions from a function's entry.
 #[derive(Clone, Copy)]
-pub(super) struct State {
-    pub(super) regs: [Value; 32],
+pub(crate) struct State {
+    pub(crate) regs: [Value; 32],
     /// The return address in its register was read or replaced.
-    pub(super) link_used: bool,
+    pub(crate) link_used: bool,
     /// What the flags tell sign and zero of.
     flags: Option<(Value, bool)>,
 }
 
 impl State {
     /// At a function's first instruction, of which the first `args` arguments are known.
-    pub(super) fn at_entry(arch: Arch, args: usize) -> State {
+    pub(crate) fn at_entry(arch: Arch, args: usize) -> State {
         let mut regs = [Value::Unknown; 32];
         for (n, &reg) in (0..).zip(arch.args()).take(args) {
             regs[usize::from(reg)] = Value::Arg(n);
@@ -155,11 +155,17 @@ impl State {
         State { regs, link_used: false, flags: None }
     }
 
-    pub(super) fn holds_arg(&self, reg: u8, arg: u8) -> bool {
+    pub(crate) fn holds_arg(&self, reg: u8, arg: u8) -> bool {
         self.regs[usize::from(reg)] == Value::Arg(arg)
     }
 
-    pub(super) fn sp_delta(&self, arch: Arch) -> Option<i64> {
+    /// A register that holds this argument: `own` if it still does.
+    pub(crate) fn holder(&self, own: u8, arg: u8) -> Option<u8> {
+        let mut all = std::iter::once(own).chain(0..32);
+        all.find(|&reg| self.holds_arg(reg, arg))
+    }
+
+    pub(crate) fn sp_delta(&self, arch: Arch) -> Option<i64> {
         match self.regs[usize::from(arch.sp())] {
             Value::Stack(delta) => Some(delta),
             _ => None,
@@ -167,7 +173,7 @@ impl State {
     }
 
     /// Runs an instruction that falls through to the next.
-    pub(super) fn apply(&mut self, arch: Arch, insn: &Insn) {
+    pub(crate) fn apply(&mut self, arch: Arch, insn: &Insn) {
         match insn.flags {
             Flags::Kept => {}
             Flags::Of { reg, wide } => self.flags = Some((self.regs[usize::from(reg)], wide)),
@@ -181,7 +187,7 @@ impl State {
         }
     }
 
-    pub(super) fn forget(&mut self, regs: u32) {
+    pub(crate) fn forget(&mut self, regs: u32) {
         for (reg, value) in self.regs.iter_mut().enumerate() {
             if regs & (1 << reg) != 0 {
                 *value = Value::Unknown;
@@ -190,7 +196,7 @@ impl State {
     }
 
     /// Which value a branch looks at, with how many bits, and what makes it taken.
-    pub(super) fn asks(&self, when: When) -> Option<(Value, bool, Is)> {
+    pub(crate) fn asks(&self, when: When) -> Option<(Value, bool, Is)> {
         match when {
             When::Flags(is) => self.flags.map(|(value, wide)| (value, wide, is)),
             When::Reg { reg, wide, is } => Some((self.regs[usize::from(reg)], wide, is)),

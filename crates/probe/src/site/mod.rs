@@ -24,8 +24,9 @@ mod x86;
 
 pub use extents::Extents;
 pub use inner::{Inner, covered, inner};
+use insn::State;
 pub use insn::Value;
-use insn::{Flow, State};
+pub(crate) use insn::{Flow, Insn, Set, decode, stub};
 
 /// How far into a function a site may lie, in instructions. Prologues are shorter.
 const REACH: usize = 24;
@@ -115,37 +116,78 @@ impl fmt::Display for Site {
             Place::Within(offset) => write!(f, "entry+{offset}")?,
             Place::Inner { offset, .. } => write!(f, "inner+{offset}")?,
         }
-        f.write_str(match self.cost {
-            Cost::Emulated => ", emulated",
-            Cost::Stepped => ", single-stepped",
+        write!(f, ", {}", self.cost)
+    }
+}
+
+impl fmt::Display for Cost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Cost::Emulated => "emulated",
+            Cost::Stepped => "single-stepped",
         })
     }
 }
 
 /// Chooses the site for a probe on the function that begins at `function`.
 pub fn choose<C: Code + ?Sized>(code: &C, arch: Arch, function: u64, need: Need) -> Site {
-    within(code, arch, function, need).unwrap_or_else(|| {
-        let cheap = insn::decode(code, arch, function).is_some_and(|insn| insn.cheap);
-        let cost = if cheap { Cost::Emulated } else { Cost::Stepped };
-        Site { va: function, cost, place: Place::Entry, sp_delta: 0 }
-    })
+    let found = within(code, arch, function, |state| serves(state, arch, need).then_some(()));
+    found.map_or_else(|| entry(code, arch, function), |(site, ())| site)
 }
 
-/// The first emulated instruction that serves, or nothing if none is proved.
-fn within<C: Code + ?Sized>(code: &C, arch: Arch, function: u64, need: Need) -> Option<Site> {
+/// The same for an entry probe that can read an argument in any register that it was moved to: the
+/// site, and the registers of the first six arguments there. Of those in `args` (bit n: argument
+/// n) they are right; all at the function's entry.
+pub fn choose_moved<C: Code + ?Sized>(
+    code: &C,
+    arch: Arch,
+    function: u64,
+    args: u8,
+) -> (Site, [u8; 6]) {
+    let own = |n: u8| arch.args().get(usize::from(n)).copied().unwrap_or(0);
+    let at_entry = [0, 1, 2, 3, 4, 5].map(own);
+    let found = within(code, arch, function, |state| {
+        state.sp_delta(arch)?;
+        let mut regs = at_entry;
+        for (n, reg) in (0u8..).zip(&mut regs).filter(|(n, _)| args & (1 << n) != 0) {
+            *reg = state.holder(*reg, n)?;
+        }
+        Some(regs)
+    });
+    found.unwrap_or_else(|| (entry(code, arch, function), at_entry))
+}
+
+/// The function's first instruction.
+fn entry<C: Code + ?Sized>(code: &C, arch: Arch, function: u64) -> Site {
+    let cost = cost(code, arch, function);
+    Site { va: function, cost, place: Place::Entry, sp_delta: 0 }
+}
+
+/// What a probe at an instruction costs.
+pub fn cost<C: Code + ?Sized>(code: &C, arch: Arch, va: u64) -> Cost {
+    let cheap = decode(code, arch, va).is_some_and(|insn| insn.cheap);
+    if cheap { Cost::Emulated } else { Cost::Stepped }
+}
+
+/// The first emulated instruction that serves, and what `serves` says of it; or nothing if none
+/// is proved.
+fn within<C: Code + ?Sized, T>(
+    code: &C,
+    arch: Arch,
+    function: u64,
+    serves: impl Fn(&State) -> Option<T>,
+) -> Option<(Site, T)> {
     let mut state = State::at_entry(arch, arch.args().len());
     let mut va = function;
     for _ in 0..REACH {
-        let insn = insn::decode(code, arch, va)?;
-        if !serves(&state, arch, need) {
-            return None;
-        }
+        let insn = decode(code, arch, va)?;
+        let served = serves(&state)?;
         if insn.cheap {
             // What leads back to this one leads back to before any later one.
             once::proof(code, arch, function, va)?;
             let place = if va == function { Place::Entry } else { Place::Within(va - function) };
             let sp_delta = state.sp_delta(arch)?;
-            return Some(Site { va, cost: Cost::Emulated, place, sp_delta });
+            return Some((Site { va, cost: Cost::Emulated, place, sp_delta }, served));
         }
         if insn.flow != Flow::Next {
             return None;
@@ -165,14 +207,14 @@ fn serves(state: &State, arch: Arch, need: Need) -> bool {
 
 impl Arch {
     /// The registers that carry the first integer arguments, by machine number.
-    fn args(self) -> &'static [u8] {
+    pub(crate) fn args(self) -> &'static [u8] {
         match self {
             Arch::X86_64 => &[7, 6, 2, 1, 8, 9],
             Arch::Arm64 => &[0, 1, 2, 3, 4, 5, 6, 7],
         }
     }
 
-    fn sp(self) -> u8 {
+    pub(crate) fn sp(self) -> u8 {
         match self {
             Arch::X86_64 => 4,
             Arch::Arm64 => 31,
@@ -189,7 +231,7 @@ impl Arch {
     }
 
     /// Registers whose value a call may destroy.
-    fn volatile(self) -> u32 {
+    pub(crate) fn volatile(self) -> u32 {
         match self {
             Arch::X86_64 => 0x0fc7,     // rax rcx rdx rsi rdi r8-r11
             Arch::Arm64 => 0x4007_ffff, // x0-x18, x30

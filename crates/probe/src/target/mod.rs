@@ -120,6 +120,11 @@ pub fn rows() -> impl Iterator<Item = (u16, &'static Target, &'static Row)> {
     (0u16..).zip(all).map(|(number, (target, row))| (number, target, row))
 }
 
+/// The name of the library that a row is of.
+pub(crate) fn of_row(number: u16) -> Option<&'static str> {
+    rows().find(|(row, ..)| *row == number).map(|(_, target, _)| target.name)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

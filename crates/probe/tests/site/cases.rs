@@ -1,6 +1,8 @@
 //! Short functions with a known answer.
 
-use ecapture_probe::site::{Arch, Cost, Inner, Need, Place, Site, Value, choose, covered, inner};
+use ecapture_probe::site::{
+    Arch, Cost, Inner, Need, Place, Site, Value, choose, choose_moved, covered, inner,
+};
 
 use super::Bytes;
 
@@ -41,6 +43,25 @@ fn a_cheap_entry_is_taken() {
     assert_eq!(x86("90 c3", PAIR), entry(Cost::Emulated));
     assert_eq!(x86("e9 00 01 00 00", PAIR), entry(Cost::Emulated));
     assert_eq!(arm64(&[0xb400_0060, 0xd503_201f, 0xd65f_03c0], PAIR), entry(Cost::Emulated)); // cbz
+}
+
+/// A function that moves its arguments about and hands them on.
+#[test]
+fn arguments_are_followed_to_other_registers() {
+    // mov rax, rdi; mov r8, rdx; mov rdi, rsi; mov r9, rcx; lea rdx, [rax+0x160]; mov ecx, 32;
+    // mov rsi, rax; jmp
+    let moves = hex(
+        "48 89 f8 49 89 d0 48 89 f7 49 89 c9 48 8d 90 60 01 00 00 b9 20 00 00 00 48 89 c6 e9 e0 00 \
+         00 00",
+    );
+    let code = Bytes::functions(BASE, &[&moves, &hex("c3")]);
+    let (site, regs) = choose_moved(&code, Arch::X86_64, BASE, 0b1111);
+    assert_eq!(site, past(27, 0));
+    assert_eq!(regs[..4], [0, 7, 8, 9]);
+    // The connection is lost in between: mov rax, rdi; xor edi, edi; xor eax, eax; push rbx
+    let lost = Bytes::function(BASE, hex("48 89 f8 31 ff 31 c0 53 c3"));
+    let (site, regs) = choose_moved(&lost, Arch::X86_64, BASE, 0b1);
+    assert_eq!((site, regs), (entry(Cost::Stepped), [7, 6, 2, 1, 8, 9]));
 }
 
 #[test]

@@ -11,6 +11,7 @@ use ecapture_probe::site::{Arch, Code, Cost, Need, Place, Site, Value, choose, c
 use iced_x86::{Decoder, DecoderOptions, FlowControl};
 
 use super::elf::Elf;
+use super::emulated::Cases;
 
 /// A function, the arguments that a row reads as bits, and whether it needs a return probe.
 const FUNCTIONS: &[(&str, u8, bool)] = &[
@@ -105,8 +106,68 @@ fn libraries_of_other_releases_and_machines() {
     assert_eq!(seen.len(), 8);
 }
 
+/// Go's functions, which are no C functions: what is chosen must hold nevertheless.
+#[test]
+fn go_of_this_machine() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let dir = tempfile::tempdir().unwrap();
+    let binary = dir.path().join("get");
+    let mut command = Command::new("go");
+    command.args(["build", "-o"]).arg(&binary).arg(root.join("tests/programs/get.go"));
+    command.env("GOCACHE", dir.path().join("cache")).env("GOFLAGS", "-mod=mod");
+    assert!(command.env("HOME", dir.path()).status().unwrap().success(), "go build");
+    assert!(survey(&binary) > 50);
+}
+
+/// Proves the sites of every function whose name says that it is part of TLS, for a probe that
+/// needs all arguments: with and without a return probe. Prints how many there are of each kind.
+pub(crate) fn survey(path: &Path) -> usize {
+    let elf = Elf::open(path);
+    let tls = |name: &str| {
+        ["SSL_", "gnutls_", "PR_", "crypto/tls."].iter().any(|part| name.starts_with(part))
+    };
+    let mut named: Vec<_> = elf.functions.iter().filter(|(name, _)| tls(name)).collect();
+    // One without a size can't be looked at by other means than the choice's own.
+    named.retain(|(_, (_, size))| *size > 0);
+    named.sort();
+    let args = if elf.arch == Arch::X86_64 { 0x3f } else { 0xff };
+    let (mut cases, mut counts) = (Cases::default(), [0; 3]);
+    for &(name, &(va, size)) in &named {
+        for returns in [true, false] {
+            let need = Need { args, returns };
+            let site = choose(&elf, elf.arch, va, need);
+            check(&elf, name, va..va + size, &site, returns);
+            cases.site(name, va, &site, need);
+            counts[usize::from(site.cost == Cost::Stepped)] += usize::from(returns);
+        }
+        for &(row, args, returns) in FUNCTIONS.iter().filter(|(row, ..)| row == name) {
+            let need = Need { args, returns };
+            cases.site(row, va, &choose(&elf, elf.arch, va, need), need);
+        }
+    }
+    for &(name, _) in WRAPPERS {
+        let Some(&(va, _)) = elf.functions.get(name) else { continue };
+        let Some(found) = inner(&elf, elf.arch, va, 3) else { continue };
+        let Some(count) = found.count else { continue };
+        let site = found.site(&elf, elf.arch, Need { args: 0b111 | 1 << count, returns: true });
+        cases.inner(name, va, &found, &site);
+        counts[2] += 1;
+    }
+    let [emulated, stepped, inner] = counts;
+    if !named.is_empty() {
+        println!(
+            "{}: {} functions, {emulated} emulated, {stepped} single-stepped; {inner} inner",
+            path.display(),
+            named.len()
+        );
+        cases.prove(path);
+    }
+    named.len()
+}
+
 /// Prints what is chosen in one file and checks what must hold of it.
 fn examine(path: &Path) {
+    survey(path);
     let elf = Elf::open(path);
     println!("{}", path.display());
     let mut found = 0;

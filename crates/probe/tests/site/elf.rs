@@ -10,7 +10,7 @@ use object::{
 
 pub(crate) struct Elf {
     pub(crate) arch: Arch,
-    /// Exported functions: address and size.
+    /// Functions with a name, exported or in the full symbol table: address and size.
     pub(crate) functions: HashMap<String, (u64, u64)>,
     bytes: Vec<u8>,
     /// Executable segments: addresses, and where the file has them.
@@ -41,7 +41,8 @@ impl Elf {
             (at as usize..(at + len) as usize, s.address())
         });
         let functions = file
-            .dynamic_symbols()
+            .symbols()
+            .chain(file.dynamic_symbols())
             .filter(|s| s.is_definition() && s.kind() == SymbolKind::Text)
             .map(|s| (s.name().unwrap().to_owned(), (s.address(), s.size())));
         Elf {
@@ -57,7 +58,7 @@ impl Elf {
 
 /// Import slots that are bound to functions of the file itself.
 fn slots(file: &File<'_>) -> HashMap<u64, u64> {
-    let symbols = file.dynamic_symbol_table().unwrap();
+    let Some(symbols) = file.dynamic_symbol_table() else { return HashMap::new() };
     let bound = |(slot, relocation): (u64, object::Relocation)| {
         let RelocationFlags::Elf { r_type } = relocation.flags() else { return None };
         let binds = [

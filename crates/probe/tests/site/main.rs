@@ -14,6 +14,8 @@ mod arm64;
 mod cases;
 mod corpus;
 mod elf;
+mod emulated;
+mod wide;
 mod x86;
 
 /// Functions laid out one after the other.

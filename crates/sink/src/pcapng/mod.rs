@@ -5,7 +5,7 @@
 
 mod block;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use crate::{address, escape};
 use block::Block;
@@ -19,6 +19,8 @@ pub struct Section<'a> {
     pub os: &'a str,
     /// The program that captures.
     pub application: &'a str,
+    /// What a reader should know of the file; empty: nothing.
+    pub comment: &'a str,
 }
 
 /// An interface that packets come from (section 4.2).
@@ -26,6 +28,8 @@ pub struct Section<'a> {
 pub struct Interface<'a> {
     /// As the system calls it.
     pub name: &'a str,
+    /// What it is, if the name does not say it.
+    pub description: &'a str,
     /// What its packets begin with, as capture files number it.
     pub link: u16,
     /// Bytes kept of a packet, at most.
@@ -47,6 +51,15 @@ pub struct Packet<'a> {
     pub bytes: &'a [u8],
 }
 
+/// What stands beside a packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Comment<'a> {
+    /// Whose it is.
+    Process(Process<'a>),
+    /// A sentence.
+    Text(&'a str),
+}
+
 /// A process that a packet belongs to, for its comment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Process<'a> {
@@ -56,6 +69,8 @@ pub struct Process<'a> {
     pub comm: &'a [u8],
     /// The program it runs, if that is known.
     pub exe: Option<&'a [u8]>,
+    /// The container it runs in, if that is known.
+    pub container: Option<&'a [u8]>,
     /// Its own end of the packet's flow.
     pub local: SocketAddr,
 }
@@ -79,8 +94,10 @@ pub struct Statistics {
 
 const SECTION_HEADER: u32 = 0x0a0d_0d0a;
 const INTERFACE_DESCRIPTION: u32 = 1;
+const NAME_RESOLUTION: u32 = 4;
 const INTERFACE_STATISTICS: u32 = 5;
 const ENHANCED_PACKET: u32 = 6;
+const DECRYPTION_SECRETS: u32 = 10;
 
 const BYTE_ORDER_MAGIC: u32 = 0x1a2b_3c4d;
 const VERSION: [u16; 2] = [1, 0];
@@ -91,6 +108,7 @@ const SHB_HARDWARE: u16 = 2;
 const SHB_OS: u16 = 3;
 const SHB_USERAPPL: u16 = 4;
 const IF_NAME: u16 = 2;
+const IF_DESCRIPTION: u16 = 3;
 const IF_TSRESOL: u16 = 9;
 const IF_FILTER: u16 = 11;
 const ISB_STARTTIME: u16 = 2;
@@ -108,6 +126,9 @@ pub fn section(out: &mut Vec<u8>, section: &Section<'_>) {
     block.option(SHB_HARDWARE, section.hardware.as_bytes());
     block.option(SHB_OS, section.os.as_bytes());
     block.option(SHB_USERAPPL, section.application.as_bytes());
+    if !section.comment.is_empty() {
+        block.option(OPT_COMMENT, section.comment.as_bytes());
+    }
     block.end();
 }
 
@@ -120,6 +141,9 @@ pub fn interface(out: &mut Vec<u8>, interface: &Interface<'_>) {
     let mut block = Block::begin(out, INTERFACE_DESCRIPTION);
     block.u16(interface.link).u16(RESERVED).u32(interface.snap_bytes);
     block.option(IF_NAME, interface.name.as_bytes());
+    if !interface.description.is_empty() {
+        block.option(IF_DESCRIPTION, interface.description.as_bytes());
+    }
     block.option(IF_TSRESOL, &[NANOSECONDS]);
     if !interface.filter.is_empty() {
         block.option_with(IF_FILTER, |out| {
@@ -130,18 +154,49 @@ pub fn interface(out: &mut Vec<u8>, interface: &Interface<'_>) {
     block.end();
 }
 
-/// Appends a packet, with a comment for each of `processes`.
+/// Appends a packet with its comments.
 pub fn packet<'a>(
     out: &mut Vec<u8>,
     packet: &Packet<'_>,
-    processes: impl IntoIterator<Item = Process<'a>>,
+    comments: impl IntoIterator<Item = Comment<'a>>,
 ) {
     let mut block = Block::begin(out, ENHANCED_PACKET);
     block.u32(packet.interface).time(packet.time_ns);
     block.u32(packet.bytes.len() as u32).u32(packet.len).padded(packet.bytes);
-    for process in processes {
-        block.option_with(OPT_COMMENT, |out| comment(out, &process));
+    for comment in comments {
+        block.option_with(OPT_COMMENT, |out| match comment {
+            Comment::Process(process) => push_process(out, &process),
+            Comment::Text(text) => out.extend_from_slice(text.as_bytes()),
+        });
     }
+    block.end();
+}
+
+/// Appends keys (section 4.7), as `lines` of the NSS key log format. They are to stand before the
+/// packets that they decrypt.
+pub fn secrets(out: &mut Vec<u8>, lines: &[u8]) {
+    /// "TLSK"
+    const TLS_KEY_LOG: u32 = 0x544c_534b;
+    let mut block = Block::begin(out, DECRYPTION_SECRETS);
+    block.u32(TLS_KEY_LOG).u32(lines.len() as u32).padded(lines);
+    block.end();
+}
+
+/// Appends names that addresses go by (section 4.5).
+pub fn names<'a>(out: &mut Vec<u8>, names: impl IntoIterator<Item = (IpAddr, &'a str)>) {
+    const RECORD_IPV4: u16 = 1;
+    const RECORD_IPV6: u16 = 2;
+    const RECORD_END: u16 = 0;
+    let mut block = Block::begin(out, NAME_RESOLUTION);
+    for (address, name) in names {
+        let (kind, octets) = match address {
+            IpAddr::V4(ip) => (RECORD_IPV4, &ip.octets()[..]),
+            IpAddr::V6(ip) => (RECORD_IPV6, &ip.octets()[..]),
+        };
+        let value = [octets, name.as_bytes(), &[0]].concat();
+        block.u16(kind).u16(value.len() as u16).padded(&value);
+    }
+    block.u16(RECORD_END).u16(0);
     block.end();
 }
 
@@ -162,7 +217,7 @@ pub fn statistics(out: &mut Vec<u8>, interface: u32, statistics: &Statistics) {
 }
 
 /// `pid 812, nginx, /usr/sbin/nginx, at 127.0.0.1:443`, on one line whatever the names hold.
-fn comment(out: &mut Vec<u8>, process: &Process<'_>) {
+fn push_process(out: &mut Vec<u8>, process: &Process<'_>) {
     out.extend_from_slice(b"pid ");
     address::push_number(out, process.pid.into());
     out.extend_from_slice(b", ");
@@ -170,6 +225,10 @@ fn comment(out: &mut Vec<u8>, process: &Process<'_>) {
     if let Some(exe) = process.exe {
         out.extend_from_slice(b", ");
         escape::name(out, exe);
+    }
+    if let Some(container) = process.container {
+        out.extend_from_slice(b", in container ");
+        escape::name(out, container);
     }
     out.extend_from_slice(b", at ");
     address::push(out, process.local);

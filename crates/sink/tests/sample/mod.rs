@@ -2,10 +2,14 @@
 #![allow(dead_code, unreachable_pub, reason = "each test uses its part")]
 #![allow(clippy::unwrap_used, reason = "only tests call this")]
 
-use sink::Summary;
+use sink::{Left, LeftOut, Summary, Unhooked};
 use stream::event::Comm;
+use stream::message::{
+    Body, By, Content, Flaws, Head, Part, Protocol, RequestLine, Response, What, Wire,
+};
 use stream::{
-    AddrSource, Close, CloseReason, Conn, Dir, Gap, GapReason, GapTotal, InFlight, Piece, Totals,
+    AddrSource, Close, CloseReason, Conn, Dir, Gap, GapReason, GapTotal, InFlight, Message, Piece,
+    Totals,
 };
 
 /// 2026-11-23T05:15:00.123456789Z.
@@ -85,6 +89,17 @@ pub fn close() -> Close {
     }
 }
 
+pub fn unhooked() -> Unhooked {
+    let [comm, exe, lib, why] = [
+        "curl",
+        "/usr/bin/curl",
+        "/opt/libssl.so.3",
+        "it could not be held: process 1300 traces it",
+    ]
+    .map(ToOwned::to_owned);
+    Unhooked { pid: 1299, comm, exe, lib, ns: Some(8_200_000), reason: "traced", why }
+}
+
 pub fn summary() -> Summary {
     let mut totals = Totals {
         connections: 2,
@@ -94,5 +109,65 @@ pub fn summary() -> Summary {
         ..Totals::default()
     };
     totals.gaps[GapReason::RingFull.index()] = GapTotal { count: 1, bytes: 4_096 };
-    Summary { time: TIME, totals, lost_events: 1, unaccounted: 0 }
+    let left_out = LeftOut { sample: Left { connections: 3, bytes: 300 }, ..LeftOut::default() };
+    Summary {
+        time: TIME,
+        totals,
+        lost_events: 1,
+        unaccounted: 0,
+        left_out,
+        reduced: None,
+        keyless: None,
+        unhooked: vec![unhooked()],
+    }
+}
+
+pub fn fields(fields: &[(&str, &str)]) -> Head {
+    let mut head = Head::new();
+    for (name, value) in fields {
+        head.push(Some(name.as_bytes()), Some(value.as_bytes()));
+    }
+    head
+}
+
+pub const ASKED: RequestLine<'_> = RequestLine {
+    method: Some(b"GET"),
+    scheme: None,
+    authority: Some(b"localhost"),
+    target: Some(b"/hello.txt"),
+};
+
+/// A message that says this.
+pub fn message<'a>(dir: Dir, what: What<'a>) -> Message<'a> {
+    Message {
+        begun: TIME,
+        ended: TIME + 13_790_000,
+        by: By { tid: Some(1235), comm: comm(b"curl"), uid: 1000 },
+        dir,
+        protocol: Protocol::Http11,
+        stream: None,
+        exchange: 1,
+        wire: Wire { pos: 0, len: 60 },
+        flaws: Flaws::NONE,
+        request: Some(ASKED),
+        status: None,
+        what,
+    }
+}
+
+pub fn request(headers: &Head) -> Message<'_> {
+    let content = Content { headers: headers.headers(), ..Content::default() };
+    message(Dir::Write, What::Request(content))
+}
+
+pub fn response<'a>(headers: &'a Head, body: Body<'a>) -> Message<'a> {
+    let content = Content { headers: headers.headers(), body, ..Content::default() };
+    let response = Response {
+        part: Part::Whole,
+        reason: b"ok",
+        content,
+        first_byte: Some(13_700_000),
+        total: Some(13_790_000),
+    };
+    Message { status: Some(200), ..message(Dir::Read, What::Response(response)) }
 }

@@ -2,32 +2,32 @@
 //! time, so that neither a busy connection nor a dying process costs a scan.
 
 /// No slot.
-pub(super) const NONE: u32 = u32::MAX;
+pub(crate) const NONE: u32 = u32::MAX;
 
 /// A slot's neighbours in one list.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Link {
+pub(crate) struct Link {
     prev: u32,
     next: u32,
 }
 
 impl Link {
     /// In no list.
-    pub(super) const FREE: Self = Self { prev: NONE, next: NONE };
+    pub(crate) const FREE: Self = Self { prev: NONE, next: NONE };
 }
 
 /// Both ends of a list.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct List {
+pub(crate) struct List {
     pub head: u32,
     pub tail: u32,
 }
 
 impl List {
-    pub(super) const EMPTY: Self = Self { head: NONE, tail: NONE };
+    pub(crate) const EMPTY: Self = Self { head: NONE, tail: NONE };
 
     /// Adds a slot at the tail.
-    pub(super) fn push(&mut self, links: &mut [Link], slot: u32) {
+    pub(crate) fn push(&mut self, links: &mut [Link], slot: u32) {
         links[slot as usize] = Link { prev: self.tail, next: NONE };
         match self.tail {
             NONE => self.head = slot,
@@ -37,7 +37,7 @@ impl List {
     }
 
     /// Takes a slot out.
-    pub(super) fn remove(&mut self, links: &mut [Link], slot: u32) {
+    pub(crate) fn remove(&mut self, links: &mut [Link], slot: u32) {
         let Link { prev, next } = links[slot as usize];
         match prev {
             NONE => self.head = next,
@@ -51,7 +51,7 @@ impl List {
     }
 
     /// Whether there is no slot.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.head == NONE
     }
 }

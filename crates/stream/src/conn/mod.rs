@@ -3,7 +3,8 @@
 mod direction;
 mod former;
 mod life;
-mod list;
+pub(crate) mod list;
+mod rest;
 mod store;
 mod table;
 
@@ -186,6 +187,15 @@ pub trait Context {
     fn lib(&mut self, file: u32) -> Arc<str>;
     /// The last state of a connection, if the kernel half still has it.
     fn ended(&mut self, key: &Key) -> Option<Ended>;
+
+    /// Copies from the memory of a thread's process, as far as it can be read: how many bytes.
+    /// The thread waits for that. Recordings have no memory behind them.
+    fn memory(&mut self, _tid: u32, _address: u64, _into: &mut [u8]) -> usize {
+        0
+    }
+
+    /// What one record left in a thread's memory was read.
+    fn go_on(&mut self, _tid: u32) {}
 }
 
 /// The next stage. For each connection: `open`, then pieces and gaps without hole or overlap in

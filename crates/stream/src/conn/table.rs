@@ -86,6 +86,7 @@ impl Table {
         match event {
             Event::Data(data) => self.data(data, context, output),
             Event::Gap(gap) => self.gap(gap, context, output),
+            Event::Rest(rest) => self.rest(rest, context, output),
             Event::Conn(conn) => self.addresses(conn, context, output),
             Event::Close(close) => self.freed(close, context, output),
             Event::Exec(head) => self.process_ended(head, CloseReason::Exec, context, output),
@@ -104,7 +105,7 @@ impl Table {
         }
     }
 
-    fn data(
+    pub(super) fn data(
         &mut self,
         data: &event::Data<'_>,
         context: &mut impl Context,
@@ -145,7 +146,12 @@ impl Table {
         );
     }
 
-    fn gap(&mut self, gap: &event::Gap, context: &mut impl Context, output: &mut impl Output) {
+    pub(super) fn gap(
+        &mut self,
+        gap: &event::Gap,
+        context: &mut impl Context,
+        output: &mut impl Output,
+    ) {
         let time = self.wall(gap.head.time_ns);
         let slot = self.slot(&gap.head, context, output);
         let mut pos = gap.pos;

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use abi::{AddrSource, Dir, Head, Kind};
 
-use super::{Close, Conn, Data, Event, Gap};
+use super::{Close, Conn, Data, Event, Gap, Rest};
 use crate::reason::GapReason;
 
 /// Why a record could not be read.
@@ -51,12 +51,13 @@ impl<'a> Event<'a> {
         match Kind::from_u8(head.kind).ok_or(DecodeError::UnknownKind(head.kind))? {
             Kind::Data => Data::decode(record).map(Self::Data),
             Kind::Gap => Gap::decode(record).map(Self::Gap),
+            Kind::Rest => Rest::decode(record).map(Self::Rest),
             Kind::Conn => Conn::decode(record).map(Self::Conn),
             Kind::Close => Close::decode(record).map(Self::Close),
             Kind::Exec => Ok(Self::Exec(head)),
             Kind::Exit => Ok(Self::Exit(head)),
-            // About sockets, not about connections of a library.
-            Kind::Flow => Err(DecodeError::UnknownKind(head.kind)),
+            // About sockets and keys, not about the bytes of a connection.
+            Kind::Flow | Kind::Secret | Kind::Shake => Err(DecodeError::UnknownKind(head.kind)),
         }
     }
 }
@@ -92,8 +93,28 @@ impl Gap {
             len: raw.moved,
             call_len: raw.call_len,
             call_off: raw.call_off,
-            reason: GapReason::from_record(raw.head.reason)
-                .ok_or(DecodeError::UnknownReason(raw.head.reason))?,
+            reason: reason(&raw.head)?,
+        })
+    }
+}
+
+impl Rest {
+    fn decode(record: &[u8]) -> Result<Self, DecodeError> {
+        let raw = fixed(record, abi::Rest::SIZE, abi::Rest::from_bytes)?;
+        let (keep, data) = (raw.keep, raw.data);
+        if keep > data.moved {
+            return Err(DecodeError::Length { declared: keep, have: data.moved });
+        }
+        Ok(Self {
+            head: data.head,
+            dir: direction(&data.head)?,
+            pos: data.pos,
+            len: data.moved,
+            keep,
+            address: raw.buf,
+            call_len: data.call_len,
+            call_off: data.call_off,
+            reason: reason(&data.head)?,
         })
     }
 }
@@ -128,6 +149,10 @@ fn fixed<T>(
 
 fn direction(head: &Head) -> Result<Dir, DecodeError> {
     Dir::from_u8(head.dir).ok_or(DecodeError::UnknownDirection(head.dir))
+}
+
+fn reason(head: &Head) -> Result<GapReason, DecodeError> {
+    GapReason::from_record(head.reason).ok_or(DecodeError::UnknownReason(head.reason))
 }
 
 fn addresses(raw: &abi::Conn) -> Result<Option<(SocketAddr, SocketAddr)>, DecodeError> {

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use abi::{Head, Kind};
 
-use super::{Close, Conn, Data, Event, Gap};
+use super::{Close, Conn, Data, Event, Gap, Rest};
 use crate::reason::GapReason;
 
 impl Event<'_> {
@@ -13,6 +13,7 @@ impl Event<'_> {
         match self {
             Self::Data(data) => data.encode(out),
             Self::Gap(gap) => gap.encode(out),
+            Self::Rest(rest) => rest.encode(out),
             Self::Conn(conn) => conn.encode(out),
             Self::Close(Close { head, pos }) => {
                 let head = Head { kind: Kind::Close as u8, ..*head };
@@ -45,17 +46,10 @@ impl Data<'_> {
 
 impl Gap {
     fn encode(&self, out: &mut Vec<u8>) {
-        let reason = match self.reason {
-            GapReason::Unreadable => abi::Reason::Unreadable,
-            GapReason::Cap => abi::Reason::Cap,
-            GapReason::NoBuffer => abi::Reason::NoBuffer,
-            GapReason::TooLong => abi::Reason::TooLong,
-            GapReason::RingFull => abi::Reason::RingFull,
-        };
         let head = Head {
             kind: Kind::Gap as u8,
             dir: self.dir as u8,
-            reason: reason as u8,
+            reason: code(self.reason),
             len: 0,
             ..self.head
         };
@@ -63,6 +57,36 @@ impl Gap {
         let (call_len, call_off) = (self.call_len, self.call_off);
         out.extend_from_slice(&abi::Data { head, pos, moved, call_len, call_off }.to_bytes());
     }
+}
+
+impl Rest {
+    fn encode(&self, out: &mut Vec<u8>) {
+        let head = Head {
+            kind: Kind::Rest as u8,
+            dir: self.dir as u8,
+            reason: code(self.reason),
+            len: 0,
+            ..self.head
+        };
+        let (pos, moved) = (self.pos, self.len);
+        let (call_len, call_off) = (self.call_len, self.call_off);
+        let data = abi::Data { head, pos, moved, call_len, call_off };
+        let rest = abi::Rest { data, buf: self.address, keep: self.keep };
+        out.extend_from_slice(&rest.to_bytes());
+    }
+}
+
+fn code(reason: GapReason) -> u8 {
+    let reason = match reason {
+        GapReason::Unreadable => abi::Reason::Unreadable,
+        GapReason::Cap => abi::Reason::Cap,
+        GapReason::NoBuffer => abi::Reason::NoBuffer,
+        GapReason::TooLong => abi::Reason::TooLong,
+        GapReason::RingFull => abi::Reason::RingFull,
+        GapReason::Overload => abi::Reason::Overload,
+        GapReason::UnknownAddress => abi::Reason::UnknownAddress,
+    };
+    reason as u8
 }
 
 impl Conn {

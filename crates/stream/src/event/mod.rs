@@ -20,6 +20,8 @@ pub enum Event<'a> {
     Data(Data<'a>),
     /// Bytes moved that are not shown.
     Gap(Gap),
+    /// Bytes moved, and they wait in the program's memory.
+    Rest(Rest),
     /// A connection was seen first, or its addresses became known.
     Conn(Conn),
     /// The library freed the connection.
@@ -66,6 +68,29 @@ pub struct Gap {
     pub reason: GapReason,
 }
 
+/// Bytes that a call moved and that were left where they are. Their thread waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rest {
+    /// Who and when.
+    pub head: Head,
+    /// Which way.
+    pub dir: Dir,
+    /// Bytes that this direction moved before.
+    pub pos: u64,
+    /// How many bytes are left of the call.
+    pub len: u64,
+    /// How many of them are to be taken; not more than `len`.
+    pub keep: u64,
+    /// Where they stand in the process's memory.
+    pub address: u64,
+    /// Bytes that the whole call moved.
+    pub call_len: u64,
+    /// Where in the call the rest begins.
+    pub call_off: u64,
+    /// Why what follows `keep` is missing.
+    pub reason: GapReason,
+}
+
 /// What is known about a connection's socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Conn {
@@ -94,6 +119,7 @@ impl Event<'_> {
         match self {
             Self::Data(data) => &data.head,
             Self::Gap(gap) => &gap.head,
+            Self::Rest(rest) => &rest.head,
             Self::Conn(conn) => &conn.head,
             Self::Close(close) => &close.head,
             Self::Exec(head) | Self::Exit(head) => head,
@@ -109,6 +135,13 @@ impl Data<'_> {
 }
 
 impl Gap {
+    /// Whether the bytes stayed in the library's buffer.
+    pub fn is_peek(&self) -> bool {
+        is_peek(&self.head)
+    }
+}
+
+impl Rest {
     /// Whether the bytes stayed in the library's buffer.
     pub fn is_peek(&self) -> bool {
         is_peek(&self.head)

@@ -69,11 +69,18 @@ impl Output for Told {
     }
 }
 
+/// What stands at each address, and from where on there is none.
+pub type Memory = (fn(u64) -> u8, u64);
+
 /// A context that knows what it was told.
 #[derive(Debug, Default)]
 pub struct Known {
     pub ended: HashMap<Key, Ended>,
     pub asked_exe: u32,
+    /// That of every process.
+    pub memory: Option<Memory>,
+    /// Threads that went on, in order.
+    pub went_on: Vec<u32>,
 }
 
 impl Context for Known {
@@ -88,6 +95,19 @@ impl Context for Known {
 
     fn ended(&mut self, key: &Key) -> Option<Ended> {
         self.ended.get(key).copied()
+    }
+
+    fn memory(&mut self, _: u32, address: u64, into: &mut [u8]) -> usize {
+        let Some((byte_at, end)) = self.memory else { return 0 };
+        let len = end.saturating_sub(address).min(into.len() as u64) as usize;
+        for (byte, address) in into[..len].iter_mut().zip(address..) {
+            *byte = byte_at(address);
+        }
+        len
+    }
+
+    fn go_on(&mut self, tid: u32) {
+        self.went_on.push(tid);
     }
 }
 
@@ -145,6 +165,12 @@ pub fn data(head: Head, dir: Dir, pos: u64, bytes: &[u8]) -> Event<'_> {
 
 pub fn gap(head: Head, dir: Dir, pos: u64, len: u64, reason: GapReason) -> Event<'static> {
     Event::Gap(event::Gap { head, dir, pos, len, call_len: len, call_off: 0, reason })
+}
+
+/// `len` bytes of a call that are left at `address`, of which `keep` are to be taken.
+pub fn rest(head: Head, dir: Dir, pos: u64, address: u64, keep: u64, len: u64) -> Event<'static> {
+    let (call_len, call_off, reason) = (len, 0, GapReason::Cap);
+    Event::Rest(event::Rest { head, dir, pos, len, keep, address, call_len, call_off, reason })
 }
 
 pub fn close(head: Head, read: u64, write: u64) -> Event<'static> {

@@ -1,0 +1,86 @@
+//! Where captured data goes.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::args::{Global, Model, Tls};
+use crate::exit::Failure;
+use crate::run::pcap::Rotation;
+
+/// Where `-m keylog` writes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum KeylogFile {
+    Stdout,
+    /// Added to, if it exists.
+    Path(PathBuf),
+}
+
+/// Where `--plaintext-pcap` writes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum SyntheticFile {
+    Stdout,
+    Path(PathBuf),
+}
+
+/// eCapture's, too.
+const KEYLOGFILE: &str = "ecapture_openssl_key.log";
+
+/// Where keys go.
+pub(super) fn keylog(tls: &Tls) -> KeylogFile {
+    match &tls.keylogfile {
+        Some(path) if is_stdout(path) => KeylogFile::Stdout,
+        Some(path) => KeylogFile::Path(path.clone()),
+        None => KeylogFile::Path(PathBuf::from(KEYLOGFILE)),
+    }
+}
+
+pub(super) fn output(global: &Global, tls: &Tls) -> Result<Option<PathBuf>, Failure> {
+    let named = match (&tls.output, &global.eventaddr) {
+        (Some(_), Some(_)) => {
+            return Err(Failure::usage("-o and --eventaddr name the same thing; use -o"));
+        }
+        (Some(path), None) => path.clone(),
+        (None, Some(address)) if address.contains("://") => {
+            return Err(Failure::usage(format!(
+                "--eventaddr {address}: sending captured data elsewhere is not in this version; \
+                 name a file, or pipe"
+            )));
+        }
+        (None, Some(path)) => PathBuf::from(path),
+        (None, None) => return Ok(None),
+    };
+    Ok((!is_stdout(&named) && !named.as_os_str().is_empty()).then_some(named))
+}
+
+/// Where plaintext goes as synthetic packets, too.
+pub(super) fn synthetic(tls: &Tls) -> Option<SyntheticFile> {
+    tls.plaintext_pcap.as_deref().map(|path| match is_stdout(path) {
+        true => SyntheticFile::Stdout,
+        false => SyntheticFile::Path(path.to_owned()),
+    })
+}
+
+/// When the file of plaintext is put aside, by eCapture's flags.
+pub(super) fn rotation(global: &Global, tls: &Tls) -> Result<Rotation, Failure> {
+    let (size, time) = (global.eventroratesize, global.eventroratetime);
+    let rotation = Rotation {
+        bytes: (size > 0).then(|| size.saturating_mul(1_000_000)),
+        age: (time > 0).then(|| Duration::from_secs(time)),
+    };
+    if rotation.is_on() && (!tls.model.contains(&Model::Text) || names_stdout(global, tls)) {
+        return Err(Failure::usage(
+            "--eventroratesize and --eventroratetime put a file of plaintext aside; name it with -o",
+        ));
+    }
+    Ok(rotation)
+}
+
+/// Whether plaintext goes to standard output.
+pub(super) fn names_stdout(global: &Global, tls: &Tls) -> bool {
+    let named = tls.output.as_deref().or(global.eventaddr.as_deref().map(Path::new));
+    named.is_none_or(|path| is_stdout(path) || path.as_os_str().is_empty())
+}
+
+pub(super) fn is_stdout(path: &Path) -> bool {
+    path == Path::new("-")
+}
