@@ -176,12 +176,17 @@ mod live {
                 let said = about(text, &openssl);
                 assert!(said.starts_with("  ok    ") && said.contains(&both), "{said}");
                 assert!(said.contains("SSL_read_ex") && said.contains("SSL_write "), "{said}");
+                assert!(said.contains("keys would be read at:"), "{said}");
+                assert!(said.contains("log function at 0x"), "{said}");
+                assert!(said.contains(", client_random at "), "{said}");
                 let said = about(text, &gnutls);
                 assert!(said.starts_with("  no    ") && said.contains(&first), "{said}");
                 assert!(said.contains("not hooked: GnuTLS"), "{said}");
+                assert!(said.contains("log function at 0x"), "{said}");
                 let said = about(text, &narrow);
                 assert!(said.starts_with("  no    ") && said.contains(&second), "{said}");
                 assert!(said.contains("not hooked: a 32-bit file"), "{said}");
+                assert!(said.contains("no keys: "), "{said}");
             }
 
             #[test]

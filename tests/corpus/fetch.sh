@@ -7,12 +7,12 @@ set -euo pipefail
 dir=${1:?directory}
 # suite, architecture, packages; no package twice for one architecture
 wanted='bullseye amd64 libssl1.1 libgnutls30
-bookworm arm64 libssl3 libgnutls30
-trixie amd64 libssl3t64 libgnutls30t64
+bookworm arm64 libssl3 libgnutls30 libnss3
+trixie amd64 libssl3t64 libgnutls30t64 libnss3
 trixie arm64 libssl3t64 libgnutls30t64'
 
 missing=$(while read -r suite arch packages; do
-    [ -e "$dir/$suite-$arch/.complete" ] || echo "$suite $arch $packages"
+    [ "$(cat "$dir/$suite-$arch/.complete" 2>&1)" = "$packages" ] || echo "$suite $arch $packages"
 done <<<"$wanted")
 [ -n "$missing" ] || exit 0
 
@@ -51,5 +51,5 @@ while read -r suite arch packages; do
     for package in $packages; do
         dpkg-deb -x "$work/debs/${package}"_*_"$arch".deb "$dir/$suite-$arch"
     done
-    touch "$dir/$suite-$arch/.complete"
+    echo "$packages" >"$dir/$suite-$arch/.complete"
 done <<<"$missing"

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Builds OpenSSL 1.1.1 as shared libraries and OpenSSL 3.6 as static ones, into TARGET/openssl-111
-# and TARGET/openssl-36. Usage: build.sh [TARGET], else cargo's target directory. What is built
+# and TARGET/openssl-36, and LibreSSL 3.1 with its `openssl`, into TARGET/libressl. Usage: build.sh [TARGET], else cargo's target directory. What is built
 # already is left alone; two runs at once wait for each other. Needs cargo, perl, make and cc.
 set -eu
 
@@ -42,8 +42,30 @@ build() { # name, source directory, release
     rm -rf "$work"
 }
 
+libressl() { # source archive, release
+    prefix=$target/libressl
+    if [ -f "$prefix/built" ] && [ "$(cat "$prefix/built")" = "$2" ]; then
+        return
+    fi
+    work=$target/libressl.build
+    rm -rf "$prefix" "$work"
+    mkdir -p "$work"
+    cd "$work"
+    tar -xzf "$1" --strip-components=1
+    ./configure --prefix="$prefix" --disable-static --disable-tests CFLAGS="-O2 -w" >log 2>&1 &&
+        for part in include crypto ssl apps/openssl; do
+            make -s -j"$(nproc)" -C $part install >>log 2>&1 || { tail -30 log >&2; exit 1; }
+        done
+    echo "$2" >"$prefix/built"
+    rm -rf "$work"
+}
+
 sources=$(cargo run --quiet --locked --manifest-path "$here/Cargo.toml" \
     --target-dir "$target/openssl-sources")
 echo "$sources" | while read -r name source; do
     build "$name" "$source" "$(basename "$(dirname "$source")")"
 done
+crate=$(cargo metadata --locked --format-version 1 --manifest-path "$here/Cargo.toml" |
+    grep -o '[^"]*/libtls-sys-[0-9.]*/Cargo.toml' | head -1)
+archive=$(echo "${crate%/*}"/libressl-*.tar.gz)
+libressl "$archive" "$(basename "$archive")"

@@ -33,6 +33,8 @@ pub(crate) struct Outcome {
 /// A file of packets; it goes with this.
 pub(crate) struct Capture {
     dir: TempDir,
+    /// What tshark is told of a port's protocol.
+    decoding: Option<&'static str>,
 }
 
 /// What the file says of one interface at its end.
@@ -74,7 +76,7 @@ impl Packets {
         let until = Instant::now() + deadline();
         let watch = inotify::init(inotify::CreateFlags::CLOEXEC).expect("inotify");
         inotify::add_watch(&watch, &path, inotify::WatchFlags::MODIFY).expect("a watch");
-        while read(&path, &["frame.number"], wanted).0.is_empty() {
+        while read(&path, &["frame.number"], wanted, None).0.is_empty() {
             let left = until.saturating_duration_since(Instant::now());
             let left = Timespec { tv_sec: left.as_secs() as i64, tv_nsec: 0 };
             let news = poll(&mut [PollFd::new(&watch, PollFlags::IN)], Some(&left));
@@ -96,14 +98,29 @@ impl Packets {
         let ended = self.process.finish().success();
         assert!(ended.stdout.is_empty(), "packets are not for standard output");
         assert_private(&self.dir.path().join(FILE));
-        Outcome { stderr: ended.stderr_text(), file: Capture { dir: self.dir } }
+        Outcome { stderr: ended.stderr_text(), file: Capture { dir: self.dir, decoding: None } }
+    }
+
+    /// Waits for a run that ends by itself and leaves several files, in their order.
+    #[track_caller]
+    pub(crate) fn set(self) -> (TempDir, Vec<PathBuf>, String) {
+        let Self { process, dir, .. } = self;
+        let stderr = process.finish().success().stderr_text();
+        let files = files(&dir);
+        (dir, files, stderr)
+    }
+
+    /// The files that are there by now.
+    #[track_caller]
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
+        files(&self.dir)
     }
 
     /// Ends it as nobody should.
     #[track_caller]
     pub(crate) fn kill(self) -> Capture {
         let Finished { .. } = self.process.stop(Signal::KILL);
-        Capture { dir: self.dir }
+        Capture { dir: self.dir, decoding: None }
     }
 }
 
@@ -120,6 +137,24 @@ impl Outcome {
 }
 
 impl Capture {
+    /// One that is to be written.
+    pub(crate) fn to_be() -> Self {
+        Self { dir: tempfile::tempdir().expect("a temporary directory"), decoding: None }
+    }
+
+    /// A copy of one that was written elsewhere.
+    #[track_caller]
+    pub(crate) fn copy(file: &Path) -> Self {
+        let copy = Self::to_be();
+        fs::copy(file, copy.path()).expect("a copy");
+        copy
+    }
+
+    /// The same for a tshark that decodes a port as this, such as `tcp.port==8443,http`.
+    pub(crate) fn decoding_as(self, what: &'static str) -> Self {
+        Self { decoding: Some(what), ..self }
+    }
+
     pub(crate) fn path(&self) -> PathBuf {
         self.dir.path().join(FILE)
     }
@@ -132,7 +167,7 @@ impl Capture {
         fields: [&str; N],
         filter: &str,
     ) -> Vec<[String; N]> {
-        let (rows, complaints) = read(&self.path(), &fields, filter);
+        let (rows, complaints) = read(&self.path(), &fields, filter, self.decoding);
         assert_eq!(complaints, Vec::<String>::new(), "tshark complains");
         let row = |row: Vec<String>| row.try_into().expect("as many fields as were asked for");
         rows.into_iter().map(row).collect()
@@ -166,6 +201,14 @@ impl Capture {
     }
 }
 
+#[track_caller]
+fn files(dir: &TempDir) -> Vec<PathBuf> {
+    let entries = fs::read_dir(dir.path()).expect("a directory");
+    let mut files: Vec<_> = entries.map(|entry| entry.expect("an entry").path()).collect();
+    files.sort();
+    files
+}
+
 /// Hands over every block of a file, which must be whole.
 #[track_caller]
 pub(crate) fn each_block(bytes: &[u8], mut each: impl FnMut(&Block<'_>)) {
@@ -187,13 +230,20 @@ pub(crate) fn each_block(bytes: &[u8], mut each: impl FnMut(&Block<'_>)) {
 
 /// What tshark finds in a file, and what it complains about.
 #[track_caller]
-fn read(path: &Path, fields: &[&str], filter: &str) -> (Vec<Vec<String>>, Vec<String>) {
+fn read(
+    path: &Path,
+    fields: &[&str],
+    filter: &str,
+    decoding: Option<&str>,
+) -> (Vec<Vec<String>>, Vec<String>) {
     let mut file = File::open(path).expect("the file is there");
     file.read_exact(&mut [0]).expect("the file begins");
     let mut command = Command::new("tshark");
     command.args(["-n", "-T", "fields", "-E", "separator=/t", "-E", "aggregator=|"]);
-    command.args(["-o", "tcp.relative_sequence_numbers:TRUE", "-r"]).arg(path);
+    command.args(["-o", "tcp.relative_sequence_numbers:TRUE"]);
+    command.args(["-o", "tcp.reassemble_out_of_order:TRUE", "-r"]).arg(path);
     command.args(fields.iter().flat_map(|field| ["-e", field])).args(["-Y", filter]);
+    command.args(decoding.iter().flat_map(|what| ["-d", what]));
     let ended = Process::start(command).finish();
     let mut complaints: Vec<String> = ended.stderr_text().lines().map(str::to_owned).collect();
     // Every run of it as root says so.

@@ -1,5 +1,6 @@
 //! Servers and clients whose packets are captured.
 
+use std::ffi::OsStr;
 use std::process::Command;
 
 use live::{Cert, Finished, Process};
@@ -45,8 +46,19 @@ impl Server {
     /// Fetches the page and answers the client's process and its port.
     #[track_caller]
     pub(crate) fn fetch(&self) -> (u32, u16) {
-        let mut command = live::curl(&self.cert.pem());
-        command.args(["--output", "/dev/null", "--write-out", "%{local_port}"]).arg(self.url());
+        self.fetch_by(&[])
+    }
+
+    /// The same by a command that turns into the rest of its words, as whoever that may be.
+    #[track_caller]
+    pub(crate) fn fetch_by(&self, words: &[&str]) -> (u32, u16) {
+        let curl = live::curl(&self.cert.pem());
+        let words = words.iter().map(OsStr::new).chain([curl.get_program()]);
+        let mut words = words.chain(curl.get_args());
+        let mut command = Command::new(words.next().expect("a program"));
+        // Another user can't read the certificate.
+        command.args(words).args(["--insecure", "--output", "/dev/null"]);
+        command.args(["--write-out", "%{local_port}"]).arg(self.url());
         let Finished { pid, stdout, .. } = Process::start(command).finish().success();
         let port = String::from_utf8_lossy(&stdout).parse().expect("curl says its port");
         (pid, port)

@@ -59,13 +59,13 @@ fn replay(mut sink: impl Sink) -> String {
     let totals = *table.totals();
     assert_eq!(totals.undecoded, broken);
     let time = story::END.saturating_add_signed(WALL_OFFSET);
-    sink.summary(&mut out, &Summary { time, totals, lost_events: 2, unaccounted: 0 });
+    sink.summary(&mut out, &Summary { time, totals, lost_events: 2, ..Summary::default() });
     String::from_utf8(out).unwrap()
 }
 
 fn text(hex: bool) -> Text {
     let (zone, precision) = (TimeZone::UTC, Precision::Micros);
-    Text::new(TextOptions { zone, precision, hex, colour: false })
+    Text::new(TextOptions { zone, precision, hex, ..TextOptions::default() })
 }
 
 #[test]

@@ -10,17 +10,17 @@ import threading
 from traffic import PATIENCE
 
 OUTPUT = "/tmp/out.json"
-COMMAND = ["ecapture", "tls", "--format", "json", "-o", OUTPUT]
+COMMAND = ["ecapture", "tls", "--raw", "--format", "json", "-o", OUTPUT]
 
 
 class Capture:
     """ecapture at work. Its stderr is read to the end, so that it can never block on it."""
 
-    def __init__(self):
+    def __init__(self, *words):
         self.log = []
         self.ready = False
         self._settled = threading.Event()
-        self._process = subprocess.Popen(COMMAND, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        self._process = subprocess.Popen([*COMMAND, *words], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
 
@@ -84,6 +84,16 @@ class Story:
         for line in self.lines:
             if line["type"] == "data":
                 self.streams.setdefault((line["pid"], line["conn"]), Stream()).add(line)
+
+    def moved(self, end):
+        """Bytes of this end of a connection that are shown, and that are in gaps, by reason."""
+        shown, gaps = 0, {}
+        for line in self.lines:
+            if line["type"] == "data" and line["pid"] == end.pid:
+                shown += line["len"]
+            if line["type"] == "gap" and line["pid"] == end.pid:
+                gaps[line["reason"]] = gaps.get(line["reason"], 0) + line["len"]
+        return shown, gaps
 
     def stream(self, end):
         """The stream that holds exactly what this end of a connection read and wrote."""

@@ -28,9 +28,72 @@ def main(series, checks):
         termios.tcdrain(1)
 
 
+PORT = 8443
+# Each with what it leaves out: who listens there, and a reason in the summary.
+CHOOSING = (
+    (("--port", str(PORT)), ("127.0.0.1", 0), "filter"),
+    (("--net", "::1"), ("127.0.0.1", 0), "filter"),
+    (("--sample", "1/1000000"), None, "sample"),
+)
+
+
 def with_btf():
-    """The whole path, from the probes to the summary."""
+    """The whole path, then the same with what chooses and with what cuts."""
     check("doctor exits 0 and prints what it found", doctor, 0)
+    whole()
+    for words, other, reason in CHOOSING:
+        choosing(words, other, reason)
+    cutting("-t", "1000", reasons={"cap"})
+    cutting("--on-overload", "truncate", "--keep-bytes", "1000", "--mapsize", "1", "--shards", "1",
+            reasons={"overload", "ring-full"})
+
+
+def choosing(words, other, reason):
+    """One connection that is wanted, unless all are left out, and one that is not."""
+    name = " ".join(words)
+    run = check(f"{name}: ecapture starts", Capture, *words)
+    check(f"{name}: it says ready", Capture.wait_ready, run)
+    wanted = check(f"{name}: the traffic itself", python_pair, "::1", PORT)
+    unwanted = check(f"{name}: other traffic", python_pair, *(other or ("127.0.0.1", 0)))
+    check(f"{name}: SIGINT ends it", lambda run: equal(run.interrupt(), 0), run)
+    story = check(f"{name}: the output is JSON", Story, run)
+    if not other:
+        wanted, unwanted = [], (wanted or []) + (unwanted or [])
+    for end in wanted or []:
+        check(f"{name}: {end.name} is shown", Story.stream, story, end)
+    check(f"{name}: the others are counted and not shown", left_out, story, reason, len(wanted or []), unwanted)
+
+
+def left_out(story, reason, shown, ends):
+    """This process serves all connections, so what tells them apart is how many there are."""
+    summary = story.lines[-1]
+    moved = sum(len(data) for end in ends for data in end.bytes.values())
+    equal(summary["left_out"][reason], {"connections": len(ends), "bytes": moved})
+    equal((len(story.streams), summary["unaccounted"], story.gaps), (shown, 0, []))
+
+
+def cutting(*words, reasons):
+    """What is shown and what is in gaps is what moved, and no other reason is given."""
+    name = " ".join(words)
+    run = check(f"{name}: ecapture starts", Capture, *words)
+    check(f"{name}: it says ready", Capture.wait_ready, run)
+    ends = check(f"{name}: the traffic itself", python_pair, "127.0.0.1")
+    check(f"{name}: SIGINT ends it", lambda run: equal(run.interrupt(), 0), run)
+    story = check(f"{name}: the output is JSON", Story, run)
+    check(f"{name}: shown and gaps are all that moved", accounted, story, ends, reasons)
+
+
+def accounted(story, ends, reasons):
+    for end in ends:
+        shown, gaps = story.moved(end)
+        equal(shown + sum(gaps.values()), sum(len(data) for data in end.bytes.values()))
+        if not gaps or not set(gaps) <= reasons:
+            raise ValueError(f"{end.name}: gaps are {gaps}")
+    equal(story.lines[-1]["unaccounted"], 0)
+
+
+def whole():
+    """From the probes to the summary, every byte."""
     run = check("ecapture starts", Capture)
     check("every program loads and it says ready", Capture.wait_ready, run)
     ends = []

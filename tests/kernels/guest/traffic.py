@@ -28,10 +28,10 @@ def payload(who, name, size):
     return hashlib.shake_128(f"{who} {name} {size}".encode()).digest(size)
 
 
-def python_pair(host):
+def python_pair(host, port=0):
     """This process serves, a python3 of its own is the client; they take turns by size."""
     name = f"python {host}"
-    return converse(name, host, SIZES, lambda port: [*PYTHON, __file__, name, host, port])
+    return converse(name, host, SIZES, lambda port: [*PYTHON, __file__, name, host, port], port)
 
 
 def s_client_pair(host):
@@ -51,12 +51,12 @@ def s_client_pair(host):
     return ends
 
 
-def converse(name, host, sizes, command, **files):
+def converse(name, host, sizes, command, at=0, **files):
     """Serves one client, started by `command`, and tells what each end read and wrote."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(CERT, KEY)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.create_server((host, 0), family=family) as listener:
+    with socket.create_server((host, at), family=family) as listener:
         listener.settimeout(PATIENCE)
         client = subprocess.Popen(command(str(listener.getsockname()[1])), **files)
         try:

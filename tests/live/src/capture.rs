@@ -8,6 +8,7 @@ use std::{
 };
 
 use rustix::process::Signal;
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::{
@@ -47,13 +48,19 @@ impl Capture {
     /// The same with more arguments.
     #[track_caller]
     pub fn start_with(args: &[&str]) -> Self {
+        Self::begin(&[&["--raw"], args].concat(), Some(Machine::shared()))
+    }
+
+    /// Starts a run that shows messages.
+    #[track_caller]
+    pub fn decoding(args: &[&str]) -> Self {
         Self::begin(args, Some(Machine::shared()))
     }
 
     /// The same under a claim of the test's own.
     #[track_caller]
     pub fn start_within(_machine: &Machine, args: &[&str]) -> Self {
-        Self::begin(args, None)
+        Self::begin(&[&["--raw"], args].concat(), None)
     }
 
     #[track_caller]
@@ -62,8 +69,10 @@ impl Capture {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let libssl = libssl_in_use();
         let mut command = Command::new(ecapture_binary());
-        command.args(["tls", "--format", "json", "--output"]).arg(dir.path().join(OUTPUT));
-        command.args(args);
+        command.args(["tls", "--output"]).arg(dir.path().join(OUTPUT)).args(args);
+        if !args.contains(&"--format") {
+            command.args(["--format", "json"]);
+        }
         let process = Process::start(command);
         process.stderr_line("that it is ready", |line| {
             line.split(|c: char| !c.is_alphanumeric()).any(|word| word == "ready").then_some(())
@@ -89,6 +98,15 @@ impl Capture {
             wanted(&event)
         });
         found.unwrap_or_else(|| panic!("no event showed {what}"))
+    }
+
+    /// Waits until the output holds a line for which `wanted` answers; for lines of messages.
+    #[track_caller]
+    pub fn await_line<T>(&self, what: &str, mut wanted: impl FnMut(&Value) -> Option<T>) -> T {
+        let found = line_in_file(&self.output(), |line| {
+            wanted(&serde_json::from_slice(line).expect("each line is JSON"))
+        });
+        found.unwrap_or_else(|| panic!("no line showed {what}"))
     }
 
     /// Waits until standard error holds a line for which `wanted` answers.

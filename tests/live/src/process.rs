@@ -146,6 +146,11 @@ impl Process {
         found.unwrap_or_else(|| panic!("{} never said what it was to\n{}", self.name, self.told()));
     }
 
+    /// Whether standard output holds this text by now.
+    pub fn has_said(&self, text: &str) -> bool {
+        String::from_utf8_lossy(&self.stdout.bytes()).contains(text)
+    }
+
     /// Ends the process with a signal and waits for it.
     #[track_caller]
     pub fn stop(self, signal: Signal) -> Finished {

@@ -160,6 +160,13 @@ impl Recording {
         self.conns.values()
     }
 
+    /// The programs that ran before a library of theirs was hooked, as the summary tells of them.
+    #[track_caller]
+    pub fn unhooked(&self) -> &[serde_json::Value] {
+        let found = self.summary.rest.get("unhooked").and_then(serde_json::Value::as_array);
+        found.expect("a list in the summary")
+    }
+
     /// A number of the summary, by its path of keys.
     #[track_caller]
     pub fn summary(&self, path: &[&str]) -> u64 {

@@ -49,6 +49,23 @@ impl Nginx {
     /// Starts it with so many workers. `files` are what it serves: name, content.
     #[track_caller]
     pub fn start(workers: usize, files: &[(&str, &[u8])]) -> Self {
+        Self::speaking("TLSv1 TLSv1.1 TLSv1.2", workers, files)
+    }
+
+    /// The same with these versions of TLS, as its configuration names them.
+    #[track_caller]
+    pub fn speaking(versions: &str, workers: usize, files: &[(&str, &[u8])]) -> Self {
+        Self::configured("", versions, workers, files)
+    }
+
+    /// The same with more lines in its configuration, about this server.
+    #[track_caller]
+    pub fn configured(
+        lines: &str,
+        versions: &str,
+        workers: usize,
+        files: &[(&str, &[u8])],
+    ) -> Self {
         let address = own_address();
         let cert = Cert::with(address);
         let dir = cert.dir();
@@ -58,8 +75,8 @@ impl Nginx {
             fs::write(html.join(name), content).expect("a file");
         }
         let config = dir.join("nginx.conf");
-        fs::write(&config, config_text(workers, address, &dir.display().to_string()))
-            .expect("a file");
+        let text = config_text(lines, versions, workers, address, &dir.display().to_string());
+        fs::write(&config, text).expect("a file");
         let mut command = Command::new("/usr/sbin/nginx");
         command.arg("-e").arg("stderr").arg("-p").arg(dir).arg("-c").arg(&config);
         let process = Process::start(command);
@@ -77,6 +94,11 @@ impl Nginx {
         self.cert.pem()
     }
 
+    /// The same, with its key and a folder.
+    pub fn certificate(&self) -> &Cert {
+        &self.cert
+    }
+
     /// The address of one file.
     pub fn url(&self, file: &str) -> String {
         format!("https://{}:{PORT}/{file}", self.address)
@@ -85,6 +107,11 @@ impl Nginx {
     /// Where it listens.
     pub fn address(&self) -> String {
         format!("{}:{PORT}", self.address)
+    }
+
+    /// The port of it.
+    pub fn port(&self) -> u16 {
+        PORT
     }
 
     /// Ends it when every request is answered, and reads what it counted.
@@ -98,21 +125,32 @@ impl Nginx {
 
 const PORT: u16 = 8443;
 
-fn config_text(workers: usize, address: Ipv4Addr, dir: &str) -> String {
+fn config_text(
+    lines: &str,
+    versions: &str,
+    workers: usize,
+    address: Ipv4Addr,
+    dir: &str,
+) -> String {
     let temp: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
         .map(|what| format!("{what}_temp_path {dir}/{what};\n"))
         .concat();
     format!(
         "daemon off; user root; worker_processes {workers}; pid {dir}/nginx.pid;
         error_log stderr notice;
-        events {{ worker_connections 1024; }}
+        # nginx closes waiting connections when fewer than a sixteenth are free.
+        events {{ worker_connections 4096; }}
         http {{
             {temp}
             log_format bytes '$pid $remote_port $request_length $bytes_sent';
             access_log {dir}/access.log bytes buffer=1m;
             keepalive_requests 100000000;
+            # For clients that ask for it.
+            gzip on; gzip_types *;
             server {{
                 listen {address}:{PORT} ssl http2;
+                ssl_protocols {versions};
+                {lines}
                 ssl_certificate {dir}/cert.pem;
                 ssl_certificate_key {dir}/key.pem;
                 root {dir}/html;

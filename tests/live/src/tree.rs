@@ -39,6 +39,15 @@ pub fn python() -> Command {
     Command::new("/usr/bin/python3")
 }
 
+/// A Python that has what tests/programs/requirements.txt pins.
+#[track_caller]
+pub fn python_with_readers() -> Command {
+    let mut venv = Command::new(source_path("tests/programs/venv.sh"));
+    venv.arg(target_dir());
+    let python = Process::start(venv).finish_slowly().success().stdout_text().trim().to_owned();
+    Command::new(python)
+}
+
 /// A process that does nothing but keep the system's libssl mapped, as something does on every
 /// machine: tests in which a library is not the news need not wait for it to be found.
 #[track_caller]

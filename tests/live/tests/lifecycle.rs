@@ -18,13 +18,15 @@ mod live {
 
         const LIBSSL: &str = "/usr/lib/x86_64-linux-gnu/libssl.so.3";
 
-        /// ecapture with its output on a pipe of the test's, and a process that uses libssl.
+        /// ecapture with its output on a pipe of the test's, a process that uses libssl, and a
+        /// claim on the machine: others must not find its probes where they look for theirs.
         #[track_caller]
-        fn piped(args: &[&str]) -> (Process, Process) {
+        fn piped(args: &[&str]) -> (Process, Process, Machine) {
+            let machine = Machine::shared();
             let libssl = libssl_in_use();
             let mut command = Command::new(ecapture_binary());
-            command.arg("tls").args(args);
-            (ready(Process::start(command)), libssl)
+            command.args(["tls", "--raw"]).args(args);
+            (ready(Process::start(command)), libssl, machine)
         }
 
         #[track_caller]
@@ -99,7 +101,7 @@ mod live {
         #[test]
         fn standard_output_carries_events_and_nothing_else() {
             let cert = Cert::new();
-            let (ecapture, _libssl) = piped(&["--format", "json"]);
+            let (ecapture, _libssl, _machine) = piped(&["--format", "json"]);
             let told = Tlsdrive::new(&cert, "plain", "n=3").run();
             let ended = ecapture.stop(Signal::INT).success();
             assert_shown(&Recording::parse(&ended.stdout), &told.moved, Addresses::Known);
@@ -108,7 +110,7 @@ mod live {
         #[test]
         fn text_shows_who_where_and_what() {
             let nginx = Nginx::start(1, &[("file", b"what the file says\n")]);
-            let (ecapture, _libssl) = piped(&[]);
+            let (ecapture, _libssl, _machine) = piped(&[]);
             let trace = traced_curl(&nginx.cert(), &nginx.url("file"), |_| {});
             let address = nginx.address();
             nginx.stop();
@@ -126,6 +128,7 @@ mod live {
 
         #[test]
         fn a_closed_pipe_is_a_clean_exit() {
+            let _machine = Machine::shared();
             let cert = Cert::new();
             for format in ["text", "json"] {
                 let mut command = Command::new("bash");
@@ -146,6 +149,7 @@ mod live {
 
         #[test]
         fn a_second_interrupt_ends_a_run_that_cannot_drain() {
+            let _machine = Machine::shared();
             let cert = Cert::new();
             let dir = tempfile::tempdir().expect("a temporary directory");
             let fifo = dir.path().join("nobody-reads");
@@ -165,13 +169,78 @@ mod live {
             drop(held);
         }
 
+        /// eCapture's rotation: files are put aside at batches, and together they are the capture.
+        #[test]
+        fn a_file_that_is_large_enough_is_put_aside() {
+            let page = vec![b'x'; 900_000];
+            let nginx = Nginx::start(1, &[("page", &page)]);
+            let pid = nginx.workers[0].to_string();
+            let capture = Capture::start_with(&["--eventroratesize", "1", "-p", &pid]);
+            for _ in 0..4 {
+                let mut command = live::curl(&nginx.cert());
+                command.args(["--http1.1", "--output", "/dev/null"]).arg(nginx.url("page"));
+                Process::start(command).finish().success();
+            }
+            let sent: u64 = nginx.stop().iter().map(|served| served.sent).sum();
+            let dir = capture.stop_keeping();
+            let entries = fs::read_dir(dir.path()).expect("a folder");
+            let files: Vec<_> = entries.map(|entry| entry.expect("an entry").path()).collect();
+            // Base64 makes four thirds of it.
+            assert!((4..=6).contains(&files.len()), "{files:?}");
+            let mut written = 0;
+            for file in &files {
+                live::assert_private(file);
+                let text = fs::read_to_string(file).expect("a file");
+                let aside = file.file_name().is_some_and(|name| name != "events.json");
+                assert!(!aside || text.len() >= 1_000_000, "{}", text.len());
+                for line in text.lines() {
+                    let event: serde_json::Value = serde_json::from_str(line).expect("whole lines");
+                    if event["type"] == "data" && event["dir"] == "write" {
+                        written += event["len"].as_u64().expect("a length");
+                    }
+                }
+            }
+            assert_eq!(written, sent);
+        }
+
+        /// A file that is old enough is put aside with the first batch after that.
+        #[test]
+        fn a_file_that_is_old_enough_is_put_aside() {
+            let nginx = Nginx::start(1, &[("page", b"a page")]);
+            let pid = nginx.workers[0].to_string();
+            let capture = Capture::start_with(&["--eventroratetime", "1", "-p", &pid]);
+            let folder = capture.output().parent().expect("a folder").to_owned();
+            let entries = || fs::read_dir(&folder).expect("a folder");
+            while entries().count() < 3 {
+                let mut command = live::curl(&nginx.cert());
+                command.args(["--http1.1", "--output", "/dev/null"]).arg(nginx.url("page"));
+                Process::start(command).finish().success();
+            }
+            let sent: u64 = nginx.stop().iter().map(|served| served.sent).sum();
+            let dir = capture.stop_keeping();
+            let files: Vec<_> = entries().map(|entry| entry.expect("an entry").path()).collect();
+            let (mut written, mut summaries) = (0, 0);
+            for file in &files {
+                live::assert_private(file);
+                for line in fs::read_to_string(file).expect("a file").lines() {
+                    let event: serde_json::Value = serde_json::from_str(line).expect("whole lines");
+                    summaries += usize::from(event["type"] == "summary");
+                    if event["type"] == "data" && event["dir"] == "write" {
+                        written += event["len"].as_u64().expect("a length");
+                    }
+                }
+            }
+            assert_eq!((written, summaries), (sent, 1), "{files:?}");
+            drop(dir);
+        }
+
         #[test]
         fn an_existing_output_is_replaced_and_made_private() {
             let cert = Cert::new();
             let dir = tempfile::tempdir().expect("a temporary directory");
             let output = dir.path().join("old");
             fs::write(&output, "what was there before\n".repeat(10_000)).expect("a file");
-            let (ecapture, _libssl) = piped(&["--format", "json", "-o", path(&output)]);
+            let (ecapture, _libssl, _machine) = piped(&["--format", "json", "-o", path(&output)]);
             let told = Tlsdrive::new(&cert, "plain", "n=3").run();
             ecapture.stop(Signal::INT).success();
             live::assert_private(&output);

@@ -40,7 +40,10 @@ mod live {
             fn refused(&self, args: &[&str], culprit: &str) -> String {
                 let output = self.dir.path().join("output");
                 let mut command = Command::new(ecapture_binary());
-                command.args(["tls", "--format", "json", "--output"]).arg(&output).args(args);
+                command
+                    .args(["tls", "--raw", "--format", "json", "--output"])
+                    .arg(&output)
+                    .args(args);
                 let ended = Process::start(command).finish();
                 let written = fs::read(&output).unwrap_or_default();
                 assert!(written.is_empty(), "{} bytes were written", written.len());
@@ -147,6 +150,7 @@ mod live {
         /// it gives up.
         #[track_caller]
         fn without_room(script: &str, dir: &Path) -> Finished {
+            let _machine = live::Machine::shared();
             let cert = Cert::new();
             let mut command = Command::new("unshare");
             command.args(["--mount", "--propagation", "private", "sh", "-uc", script]);

@@ -1,0 +1,103 @@
+//! `-m keylog` of OpenSSL's releases, as shared libraries of a program that logs nothing: the
+//! keys are those that the peer, Debian's `openssl`, logs itself. It hands over the same, so only the
+//! program is captured, by its name.
+#![allow(clippy::print_stdout, reason = "a test says which release it ran")]
+
+mod live {
+    mod root {
+        use std::{os::unix::fs::symlink, process::Command};
+
+        use live::{
+            Cert, KeyCapture, KeyServer,
+            Offer::{ClientCertificates, Resumption},
+            OpenSsl, Process, assert_same_keys, early_data, every_handshake, s_client, source_path,
+        };
+        use rustix::process::Signal;
+
+        #[test]
+        fn openssl_30_client() {
+            client(OpenSsl::System, "OpenSSL 3.");
+        }
+
+        #[test]
+        fn openssl_30_server() {
+            server(OpenSsl::System, "OpenSSL 3.");
+        }
+
+        #[test]
+        fn openssl_111_client() {
+            client(OpenSsl::V111, "OpenSSL 1.1.1");
+        }
+
+        #[test]
+        fn openssl_111_server() {
+            server(OpenSsl::V111, "OpenSSL 1.1.1");
+        }
+
+        #[test]
+        fn openssl_36_client() {
+            client(OpenSsl::V36, "OpenSSL 3.6");
+        }
+
+        #[test]
+        fn openssl_36_server() {
+            server(OpenSsl::V36, "OpenSSL 3.6");
+        }
+
+        /// Full handshakes, resumed ones, with a certificate, and with early data.
+        #[track_caller]
+        fn client(release: OpenSsl, version: &str) {
+            let capture = KeyCapture::start_with(&["--comm", "openssl-peer"]);
+            let server = KeyServer::start(&["-www", "-verify", "1"]);
+            let own = [server.cert().pem(), server.cert().key()];
+            let own = own.each_ref().map(|path| path.to_str().expect("a path"));
+            let early = ["-early_data", "-max_early_data", "1000", "-cert", own[0], "-key", own[1]];
+            let early = KeyServer::start(&early);
+            let mut command = peer(release, "fetch", server.cert());
+            for server in [&server, &early] {
+                command.arg(server.address().rsplit(':').next().expect("a port"));
+            }
+            let said = Process::start(command).finish().success().stdout_text();
+            assert!(said.contains(version), "{said}");
+            early.await_received(b"early");
+            let logs = [server.stop(), early.stop()];
+            let (captured, stderr) = capture.stop();
+            let begins = |line: &String| line.starts_with("CLIENT_EARLY_TRAFFIC_SECRET ");
+            assert!(logs[1].iter().any(begins), "{logs:?}");
+            assert_same_keys(&captured, &logs, &stderr);
+            println!("{said}");
+        }
+
+        #[track_caller]
+        fn server(release: OpenSsl, version: &str) {
+            let capture = KeyCapture::start_with(&["--comm", "openssl-peer"]);
+            let cert = Cert::new();
+            let server = Process::start(peer(release, "serve", &cert));
+            let port: u16 = server
+                .stdout_line("where it listens", |line| line.strip_prefix("port ")?.parse().ok());
+            let address = format!("127.0.0.1:{port}");
+            let mut logs = every_handshake(&cert, &address, &[Resumption, ClientCertificates]);
+            let session = cert.dir().join("early-session").display().to_string();
+            logs.push(s_client(&cert, &address, &["-tls1_3", "-sess_out", &session]).1);
+            logs.push(early_data(&cert, &address, &session, false));
+            let said = server.stop(Signal::TERM).stdout_text();
+            assert!(said.contains(version), "{said}");
+            let (captured, stderr) = capture.stop();
+            assert_same_keys(&captured, &logs, &stderr);
+            println!("{said}");
+        }
+
+        fn peer(release: OpenSsl, verb: &str, cert: &Cert) -> Command {
+            let link = cert.dir().join("openssl-peer");
+            symlink("/usr/bin/python3", &link).expect("a free name");
+            let mut command = Command::new(link);
+            let library = release.shared();
+            if let Some(folder) = library.parent().filter(|folder| folder.is_absolute()) {
+                command.env("LD_LIBRARY_PATH", folder);
+            }
+            command.arg(source_path("tests/programs/openssl_peer.py")).arg(library);
+            command.arg(verb).arg(cert.pem()).arg(cert.key());
+            command
+        }
+    }
+}
