@@ -29,20 +29,31 @@ def idle(tool: type[Ecapture], site: Site, cpu: int, into: Path, seconds: float)
     return {"seconds": seconds, "threads": threads, "processes_started": started}
 
 
+# They look for new libraries: one takes what the kernel tells of mappings, one what is in them.
+SEEKERS = ("arrivals", "hooks")
+
+
 def unexcused(idle: dict) -> dict[str, int]:
-    """Threads that woke up for nothing, and how often. The one that looks for new libraries may
-    wake for each process that the machine starts, which is not ours to prevent."""
+    """Threads that woke up for nothing, and how often. Those that look for new libraries may wake
+    for each mapping of a process that the machine starts, which is not ours to prevent."""
     return {name: thread["wakeups"] for name, thread in idle["threads"].items()
-            if thread["wakeups"] and not (name.endswith(" hooks") and idle["processes_started"])}
+            if thread["wakeups"] and not (seeks(name) and idle["processes_started"])}
+
+
+def seeks(name: str) -> bool:
+    """Whether a thread of this name looks for new libraries."""
+    return name.endswith(SEEKERS)
 
 
 def _settled(pid: int) -> dict[str, tuple[int, int]]:
-    """After the start the threads run until they have found nothing to do: waits for that."""
-    before = meter.threads(pid)
+    """After the start the threads run until they have found nothing to do, with naps of up to 0.1 s
+    in between: waits for half a second in which nothing ran."""
+    before, quiet = meter.threads(pid), 0
     for _ in range(50):
         time.sleep(0.1)
         after = meter.threads(pid)
-        if after == before:
-            break
+        quiet = quiet + 1 if after == before else 0
         before = after
+        if quiet == 5:
+            break
     return before

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from xml.sax.saxutils import escape
 
-from table import added, against
+from ratios import added, against
 
 WIDTH, LABEL, BAR, GAP, HEAD = 760, 130, 18, 8, 46
 ROOM = WIDTH - LABEL - 90  # for bars; the rest is for the figure behind them

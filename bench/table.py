@@ -5,11 +5,12 @@
 """
 
 import json
-import statistics
 import sys
 from collections.abc import Callable
 
+import targets
 from idle import unexcused
+from ratios import added, against, spread
 
 FLAT = ("variant", "req/s", "of baseline", "p50 µs", "p99 µs", "nginx CPU %", "tool CPU %",
         "tool RSS MiB", "events", "MB captured", "MB in gaps", "lost events", "µs CPU/event")
@@ -31,10 +32,16 @@ def markdown(results: dict) -> str:
     if others:
         lines.append(f"- the rest of the machine used {spread(others, '.0f')} % of one CPU "
                      "meanwhile")
+    lines += ["", "## Wanted and measured", "", *targets.table(results)]
     for scenario in results["scenarios"].values():
         lines += ["", f"## {scenario['title']}", "", *_table(scenario)]
         lines += [f"\n{variant} was left out: {why}."
                   for variant, why in scenario["absent"].items()]
+    if start := results.get("start"):
+        each = ", ".join(f"{kind} {spread(seconds, '.2f')} s"
+                         for kind, seconds in start["seconds"].items())
+        lines += ["", "## Start", "", f"To `ready`, with {start['processes']} processes, "
+                  f"{start['servers']} of them with libssl, and a warm cache of keys: {each}."]
     idle = results["idle"]
     threads = ", ".join(f"{name.split()[1]} {thread['wakeups']} wake-ups and "
                         f"{thread['cpu_ns'] / 1e6:.1f} ms"
@@ -42,26 +49,8 @@ def markdown(results: dict) -> str:
     lines += ["", "## Idle", "", f"{idle['seconds']} s without traffic: "
               f"{sum(unexcused(idle).values())} wake-ups for nothing. Per thread: {threads} of CPU "
               f"time. The machine started {idle['processes_started']} processes or threads, which "
-              "the thread `hooks` looks at.", ""]
+              "the threads `arrivals` and `hooks` look at.", ""]
     return "\n".join(lines)
-
-
-def spread(values: list[float], form: str) -> str:
-    """Median (min–max); one figure if they look the same."""
-    middle, low, high = (format(value, form) for value in
-                         (statistics.median(values), min(values), max(values)))
-    return middle if low == high else f"{middle} ({low}–{high})"
-
-
-def against(rows: dict, variant: str, other: str) -> list[float]:
-    """Requests per second of one variant against another's of the same round."""
-    return [row["rps"] / base["rps"] for row, base in zip(rows[variant], rows[other])]
-
-
-def added(rows: dict, variant: str) -> list[float]:
-    """CPU that a variant takes more than the baseline of the same round, in % of one CPU."""
-    return [100 * (row["nginx_cpu"] - base["nginx_cpu"] + row["tool_cpu"])
-            for row, base in zip(rows[variant], rows["baseline"])]
 
 
 def _table(scenario: dict) -> list[str]:
@@ -77,6 +66,9 @@ def _table(scenario: dict) -> list[str]:
     if "text" in rows and "empty" in rows and not paced:
         lines.append(f"\ntext against empty programs at its {rows['empty'][0]['probes']} sites: "
                      + spread(against(rows, "text", "empty"), ".2f") + ".")
+    if "text" in rows and "messages" in rows:
+        lines.append("\nmessages against the bytes as they come (`--raw`): "
+                     + spread(against(rows, "messages", "text"), ".2f") + ".")
     return lines
 
 

@@ -94,18 +94,20 @@ class Ecapture(Program):
     ready = "ready: "
     program = "ecapture"
     words: tuple[str, ...] = ()
+    decoded = False
 
     def command(self, worker: int) -> list:
-        return [self.program, "tls", f"--pid={worker}", *self.words, "-o", self.output]
+        how = [] if self.decoded else ["--raw"]
+        return [self.program, "tls", f"--pid={worker}", *how, *self.words, "-o", self.output]
 
     @property
     def event(self) -> bytes:
         # In text an arrow is in every header line, and what the server sends is ASCII.
-        return b'"type":"data"' if "json" in self.words else "→".encode()[:2]
+        return b'"dir":"' if "json" in self.words else "→".encode()[:2]
 
     @property
     def not_event(self) -> bytes:
-        return b"" if "json" in self.words else b" gap "
+        return b'"type":"gap"' if "json" in self.words else b" gap "
 
     def told(self) -> dict:
         if self.process.returncode:
@@ -125,13 +127,48 @@ class Ecapture(Program):
         return {"captured": read + write, "gaps": gaps, "lost": lost, "unaccounted": unaccounted}
 
 
-def ecapture(program: str, *words: str) -> type[Ecapture]:
-    return type("Ecapture", (Ecapture,), {"program": program, "words": words})
+class Messages(Ecapture):
+    """ecapture as it is by default: it shows the messages in the bytes."""
+    decoded = True
+
+
+class Keylog(Ecapture):
+    """ecapture that writes session keys and no plaintext; a line is an event. A version that does
+    not offer it says so and is left out."""
+    event = b"\n"
+
+    def command(self, worker: int) -> list:
+        return [self.program, "tls", f"--pid={worker}", "-m", "keylog", "-k", self.output]
+
+    def told(self) -> dict:
+        if self.process.returncode:
+            raise RuntimeError(f"ecapture failed:\n{self.log}")
+        return {}
+
+
+class Packets(Ecapture):
+    """ecapture that writes the packets of loopback and their keys, read whole, to a file."""
+    written = re.compile(r"(\d+) packets written, (\d+) dropped by the kernel")
+
+    def command(self, worker: int) -> list:
+        return [self.program, "tls", "-m", "pcap", "-i", "lo", "-w", self.output, *self.words]
+
+    def told(self) -> dict:
+        found = self.written.search(self.log)
+        if self.process.returncode or not found:
+            raise RuntimeError(f"ecapture failed:\n{self.log}")
+        written, dropped = map(int, found.groups())
+        return {"events": written, "lost": dropped}
+
+
+def ecapture(program: str, *words: str, kind: type[Ecapture] = Ecapture) -> type[Ecapture]:
+    return type(kind.__name__, (kind,), {"program": program, "words": words})
 
 
 class Empty:
     """Empty programs exactly where ecapture's stand: what the kernel takes for the breakpoints."""
     pid = None
+    returns = True
 
     def __init__(self, real: type[Ecapture], worker: int, into: Path):
         running = real(worker, into)
@@ -145,12 +182,18 @@ class Empty:
         hooked = re.findall(r"hooked (/.*?): ", running.log)
         held = [site._replace(file=hooked[0]) if site.file.startswith("/proc/self/fd/") else site
                 for site in held]
+        held = [site for site in held if self.returns or not site.returns]
         self.count = sum(len(site.offsets) for site in held)
         self.probes = sites.Empty(held, worker)
 
     def stop(self) -> dict:
         self.probes.remove()
         return {"probes": self.count}
+
+
+class EmptyEntries(Empty):
+    """The same without the return side: what is between the two is what that takes."""
+    returns = False
 
 
 class Bpftrace(Program):
@@ -167,6 +210,21 @@ class Bpftrace(Program):
         with open(self.output, "rb") as output:
             lost = sum(int(line.split()[1]) for line in output if line.startswith(b"Lost "))
         return {"lost": lost}
+
+
+class Tcpdump(Program):
+    """The packets of loopback, encrypted, and thrown away."""
+    ready = "listening on"
+
+    def command(self, worker: int) -> list:
+        return ["tcpdump", "-i", "lo", "-Z", "root", "-w", "/dev/null"]
+
+    def told(self) -> dict:
+        captured = re.search(r"(\d+) packets? captured", self.log)
+        dropped = re.search(r"(\d+) packets? dropped by kernel", self.log)
+        if not captured or not dropped:
+            raise RuntimeError(f"tcpdump failed:\n{self.log}")
+        return {"events": int(captured[1]), "lost": int(dropped[1])}
 
 
 class Sslsniff(Program):

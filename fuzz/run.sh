@@ -1,9 +1,12 @@
 #!/bin/sh
-# Runs every fuzz target for so many seconds each: `run.sh [SECONDS]`. Needs a nightly compiler for
-# the coverage counters that libFuzzer steers by; these are the flags that cargo-fuzz passes.
+# Runs every fuzz target for so many seconds each, two at a time: `run.sh [SECONDS [TARGET…]]`. Needs
+# a nightly compiler for the coverage counters that libFuzzer steers by; these are the flags that
+# cargo-fuzz passes.
 set -eu
 cd "$(dirname "$0")"
-seconds=${1:-20}
+seconds=${1:-60}
+[ $# -eq 0 ] || shift
+[ $# -gt 0 ] || set -- $(basename -s .rs fuzz_targets/*.rs)
 
 if ! cargo +nightly --version >/dev/null 2>&1; then
     echo "fuzzing needs a nightly compiler: rustup toolchain install nightly" >&2
@@ -20,17 +23,18 @@ cargo +nightly build --release --locked --target "$host"
 
 found=$(mktemp -d)
 trap 'rm -rf "$found"' EXIT
-for source in fuzz_targets/*.rs; do
-    target=$(basename "$source" .rs)
-    mkdir -p "corpus/$target" "artifacts/$target"
-    echo "fuzzing $target for $seconds s"
-    # New inputs go to the first folder, the committed corpus stays as it is.
-    "target/$host/release/$target" -max_total_time="$seconds" -rss_limit_mb=1024 -timeout=5 \
-        -max_len=65536 -print_final_stats=1 -artifact_prefix="artifacts/$target/" \
-        "$found" "corpus/$target" 2>"$found.log" || {
-        tail -n 40 "$found.log" >&2
-        exit 1
-    }
-    grep -E "stat::(number_of_executed_units|peak_rss_mb)" "$found.log"
-    rm -f "$found.log"
-done
+export host seconds found
+# New inputs go to the first folder, the committed corpus stays as it is.
+printf '%s\n' "$@" | xargs -P 2 -I TARGET sh -c '
+    mkdir -p "$found/TARGET" "corpus/TARGET" "artifacts/TARGET"
+    if "target/$host/release/TARGET" -max_total_time="$seconds" -rss_limit_mb=1024 -timeout=5 \
+        -max_len=65536 -print_final_stats=1 -artifact_prefix="artifacts/TARGET/" \
+        "$found/TARGET" "corpus/TARGET" 2>"$found/TARGET.log"
+    then
+        echo TARGET for "$seconds s:" $(grep -E "stat::(number_of_executed_units|peak_rss_mb)" \
+            "$found/TARGET.log" | sed "s/stat:://")
+    else
+        echo TARGET has failed: >&2
+        tail -n 40 "$found/TARGET.log" >&2
+        exit 255
+    fi'
