@@ -34,6 +34,17 @@ static __always_inline struct shake *shake_new(struct sock *sk, u8 dir) {
     return shake;
 }
 
+/* The ClientHello is here. */
+static __always_inline void shake_known(struct shake *shake, const u8 *random) {
+    struct client_random whose;
+    u8 yes = 1;
+
+    __builtin_memcpy(shake->random, random, ABI_RANDOM);
+    __builtin_memcpy(&whose, random, ABI_RANDOM);
+    bpf_map_update_elem(&begun, &whose, &yes, BPF_ANY);
+    shake->begun = 1;
+}
+
 /* The first bytes of a call: a ClientHello, or the header of its record. */
 static __always_inline void shake_look(struct sock *sk, u64 len, u8 dir) {
     u8 head[HELLO_HEAD] = {};
@@ -52,10 +63,8 @@ static __always_inline void shake_look(struct sock *sk, u64 len, u8 dir) {
         !is_hello_message(head + TLS_HEADER))
         return;
     shake = shake_new(sk, dir);
-    if (!shake)
-        return;
-    __builtin_memcpy(shake->random, head + HELLO_HEAD - ABI_RANDOM, ABI_RANDOM);
-    shake->begun = 1;
+    if (shake)
+        shake_known(shake, head + HELLO_HEAD - ABI_RANDOM);
 }
 
 /* What comes behind a header that was read by itself. */
@@ -68,8 +77,7 @@ static __always_inline void shake_begin(struct shake *shake, u64 len, u8 dir) {
         shake->settled = 1;
         return;
     }
-    __builtin_memcpy(shake->random, head + sizeof(head) - ABI_RANDOM, ABI_RANDOM);
-    shake->begun = 1;
+    shake_known(shake, head + sizeof(head) - ABI_RANDOM);
 }
 
 static __always_inline void shake_tell(struct sock *sk, const struct shake *shake) {

@@ -13,6 +13,10 @@ struct {
     __type(value, struct abi_layout);
 } layouts SEC(".maps");
 
+struct client_random {
+    u64 words[ABI_RANDOM / 8];
+};
+
 /* Connections that were looked into, as what. Full: the one idle for longest is looked into anew.
  */
 struct {
@@ -21,6 +25,17 @@ struct {
     __type(key, struct abi_conn_key);
     __type(value, u64);
 } looked_into SEC(".maps");
+
+/*
+ * What the last ClientHellos were known by (bpf/net/hello.bpf.c). Their connections are not older,
+ * so what they keep may be of the session that they resume. Full: the oldest is forgotten.
+ */
+struct {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, 16384);
+    __type(key, struct client_random);
+    __type(value, u8);
+} begun SEC(".maps");
 
 /* A secret, and zeros: as many as the longest hash has. */
 struct traffic {
@@ -89,29 +104,32 @@ static __always_inline void found_tell(u64 cookie, u64 conn, const u8 *random, u
     secret_tell(ring, rec, true);
 }
 
-/* Tells what the connection has. False: nothing yet. */
+/* Tells what the connection has, if its handshake was not seen. False: nothing yet. */
 static __always_inline bool found_all(const struct abi_layout *layout, u64 cookie, u64 conn) {
     struct traffic client = {}, server = {}, exporter = {};
-    u64 random[ABI_RANDOM / 8] = {};
+    struct client_random random = {};
     u8 master[ABI_SECRET] = {};
     u64 at;
     u32 len;
 
     if (!follow(&layout->random, conn, &at) ||
-        bpf_probe_read_user(random, sizeof(random), (void *)at) || !(random[0] | random[1]) ||
-        !(random[2] | random[3]))
+        bpf_probe_read_user(&random, sizeof(random), (void *)at))
         return false;
+    /* Its handshake is to come, or came while we looked. */
+    if (!(random.words[0] | random.words[1]) || !(random.words[2] | random.words[3]) ||
+        bpf_map_lookup_elem(&begun, &random))
+        return true;
     if (!traffic_read(&client, &layout->client, layout->flags, conn) ||
         !traffic_read(&server, &layout->server, layout->flags, conn))
         return false;
     len = traffic_len(&client);
     if (len && len == traffic_len(&server) && client.words[0] != server.words[0]) {
-        found_tell(cookie, conn, (u8 *)random, LABEL_CLIENT_TRAFFIC_SECRET_0, &client, len);
-        found_tell(cookie, conn, (u8 *)random, LABEL_SERVER_TRAFFIC_SECRET_0, &server, len);
+        found_tell(cookie, conn, (u8 *)&random, LABEL_CLIENT_TRAFFIC_SECRET_0, &client, len);
+        found_tell(cookie, conn, (u8 *)&random, LABEL_SERVER_TRAFFIC_SECRET_0, &server, len);
         if (layout->flags & LAYOUT_EXPORTER &&
             traffic_read(&exporter, &layout->exporter, layout->flags, conn) &&
             traffic_len(&exporter) == len)
-            found_tell(cookie, conn, (u8 *)random, LABEL_EXPORTER_SECRET, &exporter, len);
+            found_tell(cookie, conn, (u8 *)&random, LABEL_EXPORTER_SECRET, &exporter, len);
         return true;
     }
     /* With TLS 1.3, what resumes a session stands where the master secret was. */
@@ -121,7 +139,7 @@ static __always_inline bool found_all(const struct abi_layout *layout, u64 cooki
         bpf_probe_read_user(master, sizeof(master), (void *)at) || !*(u64 *)master ||
         !*(u64 *)(master + 40))
         return false;
-    found_tell(cookie, conn, (u8 *)random, LABEL_CLIENT_RANDOM, master, ABI_SECRET);
+    found_tell(cookie, conn, (u8 *)&random, LABEL_CLIENT_RANDOM, master, ABI_SECRET);
     return true;
 }
 

@@ -29,7 +29,7 @@ pub(super) struct Older {
     lessons: HashMap<u32, (Lesson, u32)>,
     /// Keys to learn from later, how often that was tried, and when it is due.
     waiting: VecDeque<(Secret, usize, Instant)>,
-    /// Keys that came from handshakes.
+    /// The randoms of handshakes of which some key came.
     handed: Seen,
     /// Calls that had been looked at when something was found last; `None`: no probe stands.
     looks: Option<u64>,
@@ -42,14 +42,14 @@ impl Older {
     }
 
     /// Learns from a key. Says whether it is to be used: one that was found in a connection is not
-    /// if its handshake was seen, since by then it may be another one (RFC 8446, section 4.6.3).
+    /// if its handshake was seen. By then it may be another one (RFC 8446, section 4.6.3); and while
+    /// a session is resumed, its own secret stands where the connection's will (section 4.2.11).
     pub(super) fn take(&mut self, secret: &Secret) -> bool {
-        let named = (secret.label, secret.client_random);
         if secret.source == Source::Found {
             self.looks = self.looks.map(|_| self.counted());
-            return !self.handed.knows(&named);
+            return !self.handed.knows(&secret.client_random);
         }
-        self.handed.is_new(&named);
+        self.handed.is_new(&secret.client_random);
         self.learn(*secret, 0);
         true
     }

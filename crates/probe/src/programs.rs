@@ -101,6 +101,7 @@ const TABLES: &[(&str, Part, Kernel)] = &[
     ("told", Part::Secrets, Kernel::Any),
     ("layouts", Part::Secrets, Kernel::Any),
     ("looked_into", Part::Secrets, Kernel::Any),
+    ("begun", Part::Secrets, Kernel::Any),
     ("shakes", Part::Secrets, Kernel::SocketTracepoints),
     ("last_sockets", Part::SecretsOfFlows, Kernel::SocketTracepoints),
     ("last_sockets_old", Part::SecretsOfFlows, Kernel::NoSocketTracepoints),

@@ -47,7 +47,31 @@ mod live {
         /// Full handshakes, resumed ones, with a certificate, and with early data.
         #[track_caller]
         fn client(release: OpenSsl, version: &str) {
-            let capture = KeyCapture::start_with(&["--comm", "openssl-peer"]);
+            fetch(KeyCapture::start_with(&["--comm", "openssl-peer"]), release, version);
+        }
+
+        /// What a resumed session keeps is no key of the connection that resumes it, though it stands
+        /// where older connections have one.
+        #[test]
+        fn resumed_connections_are_no_older_ones() {
+            let servers = [(); 2].map(|()| KeyServer::start(&[]));
+            let capture = KeyCapture::start_with(&["-d"]);
+            let clients =
+                [(&servers[0], "-tls1_3"), (&servers[1], "-tls1_2")].map(|(server, version)| {
+                    let mut command = Command::new("openssl");
+                    command.args(["s_client", "-quiet", "-connect", &server.address(), version]);
+                    let mut client = Process::start(command);
+                    client.feed(b"hello\n", false);
+                    server.await_received(b"hello");
+                    client
+                });
+            capture.await_said("master: Some(");
+            fetch(capture, OpenSsl::System, "OpenSSL 3.");
+            clients.into_iter().for_each(|client| drop(client.stop(Signal::TERM)));
+        }
+
+        #[track_caller]
+        fn fetch(capture: KeyCapture, release: OpenSsl, version: &str) {
             let server = KeyServer::start(&["-www", "-verify", "1"]);
             let own = [server.cert().pem(), server.cert().key()];
             let own = own.each_ref().map(|path| path.to_str().expect("a path"));
