@@ -8,7 +8,7 @@
 #define ECAPTURE_ABI_H
 
 enum abi_limit {
-    ABI_ROWS = 64,             /* rows that one run can hold, over all targets */
+    ABI_ROWS = 128,            /* rows that one run can hold, over all targets */
     ABI_CHUNK = 16384,         /* payload bytes of one record, at most: one TLS record's worth */
     ABI_CHUNKS_PER_RUN = 4096, /* turns of the inner copying loop: the verifier allows 8192 jumps */
     ABI_RUNS = 64,             /* and of the outer one: 4 GiB in one call */
@@ -24,6 +24,8 @@ enum abi_limit {
     ABI_RANDOM = 32,           /* bytes of a client_random */
     ABI_SECRET = 48,           /* bytes of the longest secret */
     ABI_LAYOUTS = 256,         /* files whose older connections one run can look into */
+    ABI_PARTS = 1024,          /* buffers of one call that are copied: IOV_MAX */
+    ABI_NO_ARG = 255,          /* in a row: the function has no such argument */
 };
 
 /* What a record is. */
@@ -84,6 +86,7 @@ enum abi_op {
     OP_CALL = 1,  /* moves bytes: looked at on entry and on return */
     OP_END = 2,   /* ends the connection in its argument: entry only */
     OP_RESET = 3, /* makes the connection's object ready for another one: entry only */
+    OP_MARK = 4,  /* answers with an object whose kind ROW_MARKED asks for: return only */
 };
 
 /* Where the number of moved bytes stands when the function returns. */
@@ -96,6 +99,10 @@ enum abi_len {
 enum abi_row_flag {
     ROW_PEEK = 1,      /* bytes are shown and stay in the library's buffer: position stands still */
     ROW_NO_BUFFER = 2, /* the bytes are in no buffer of the caller's */
+    ROW_AGAIN = 4,     /* moves what earlier calls were given: calls inside move nothing new */
+    ROW_PEEK_IF = 8,   /* ROW_PEEK if argument `out` has MSG_PEEK */
+    ROW_VECTOR = 16,   /* `buf` is a struct iovec *, and `num` says how many there are */
+    ROW_MARKED = 32,   /* only for objects of a kind that an OP_MARK answered with */
 };
 
 /* Where the socket is kept that a thread used last. */
@@ -436,7 +443,7 @@ enum abi_counter {
 };
 
 _Static_assert(sizeof(struct abi_row) == 8, "abi_row");
-_Static_assert(sizeof(struct abi_config) == 608, "abi_config");
+_Static_assert(sizeof(struct abi_config) == 1120, "abi_config");
 _Static_assert(sizeof(struct abi_control) == 24, "abi_control");
 _Static_assert(sizeof(struct abi_head) == 80, "abi_head");
 _Static_assert(sizeof(struct abi_data) == 112, "abi_data");

@@ -22,6 +22,8 @@
 #include "lib/derive.h"
 #include "lib/hello.h"
 #include "lib/pause.h"
+#include "lib/kind.h"
+#include "lib/copy.h"
 
 #include "shape/buf.bpf.c"
 #include "shape/secret.bpf.c"

@@ -14,6 +14,7 @@ Examples:
   sudo ecapture tls --comm curl --raw --hex      by name, all bytes as a hex dump
   sudo ecapture tls --format json -o cap.json    one JSON object per line (docs/json.md)
   sudo ecapture tls --libssl /opt/lib/libssl.so  a library file by hand
+  sudo ecapture tls --lib openssl,gnutls         from these libraries only
   sudo ecapture tls -m keylog -k keys.log        keys, as SSLKEYLOGFILE has them
   sudo ecapture tls -m pcap -i eth0 -w a.pcapng  packets, for Wireshark
   sudo ecapture tls -m pcap -i any -w - -p 812 tcp port 443 | wireshark -k -i -
@@ -80,17 +81,18 @@ pub(crate) struct Global {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Capture plaintext from OpenSSL, BoringSSL, LibreSSL and AWS-LC
+    /// Capture plaintext, keys or packets from every TLS library that is known
     #[command(visible_alias = "openssl", after_help = EXAMPLES)]
     Tls(Box<Tls>),
+    /// The same from GnuTLS only, as `tls --lib gnutls`
+    #[command(visible_alias = "gnu", after_help = EXAMPLES)]
+    Gnutls(Box<Tls>),
     /// Say what could be captured on this machine, and what not and why
     Doctor,
     /// Capture a small HTTPS exchange of its own and compare it with what was sent
     Demo,
     /// Capture for Wireshark, which then lists ecapture beside the network's interfaces
     Extcap(Extcap),
-    #[command(hide = true, visible_alias = "gnu")]
-    Gnutls(Rest),
     #[command(hide = true, visible_alias = "nss")]
     Nspr(Rest),
     #[command(hide = true, visible_alias = "tlsgo")]
@@ -120,8 +122,11 @@ pub(crate) struct Tls {
     /// `-` is standard output
     #[arg(long, value_name = "FILE")]
     pub(crate) plaintext_pcap: Option<PathBuf>,
+    /// Only from these libraries, such as `openssl,gnutls`; `ecapture doctor` names those in use
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub(crate) lib: Vec<String>,
     /// Hook this file too; may be repeated
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", alias = "gnutls")]
     pub(crate) libssl: Vec<PathBuf>,
     /// Only processes in this control group (v2) and below
     #[arg(
@@ -264,19 +269,30 @@ pub(crate) enum Colour {
     Never,
 }
 
+impl Command {
+    /// What is captured, and from which library only, if the command names one.
+    pub(crate) fn capture(&self) -> Option<(&Tls, Option<&'static str>)> {
+        match self {
+            Self::Tls(tls) => Some((tls, None)),
+            Self::Gnutls(tls) => Some((tls, Some("gnutls"))),
+            _ => None,
+        }
+    }
+}
+
 /// The sentence for a command of eCapture's that is not offered yet.
 pub(crate) fn not_yet(command: &Command) -> String {
     let what = match command {
-        Command::Gnutls(_) => "gnutls: capturing from GnuTLS",
         Command::Nspr(_) => "nspr: capturing from NSS",
         Command::Gotls(_) => "gotls: capturing from Go programs",
         Command::Bash(_) => "bash: recording what is typed in bash",
         Command::Zsh(_) => "zsh: recording what is typed in zsh",
         Command::Mysqld(_) => "mysqld: recording the statements of a MySQL server",
         Command::Postgres(_) => "postgres: recording the statements of a PostgreSQL server",
-        Command::Tls(_) | Command::Doctor | Command::Demo | Command::Extcap(_) => "this command",
+        Command::Tls(_) | Command::Gnutls(_) => "this command",
+        Command::Doctor | Command::Demo | Command::Extcap(_) => "this command",
     };
-    format!("{what} is not in this version; `ecapture tls` captures from OpenSSL and its kin")
+    format!("{what} is not in this version; `ecapture tls` captures from TLS libraries")
 }
 
 #[cfg(test)]

@@ -28,9 +28,7 @@ fn main() -> ExitCode {
     }
     let args = Args::parse_from(words);
     let done = match args.command {
-        Command::Tls(ref tls) => config::Config::from_args(&args.global, tls)
-            .and_then(|config| log::init(&args.global).map(|()| config))
-            .and_then(|config| run::run(&config)),
+        Command::Tls(_) | Command::Gnutls(_) => capture(&args),
         Command::Doctor => log::init(&args.global).and_then(|()| doctor::run()),
         Command::Extcap(ref extcap) => extcap::run(&args.global, extcap),
         Command::Demo => log::init(&args.global).and_then(|()| demo::run()),
@@ -45,4 +43,11 @@ fn main() -> ExitCode {
             ExitCode::from(failure.code().unwrap_or(FAILED))
         }
     }
+}
+
+fn capture(args: &Args) -> Result<(), Failure> {
+    let Some((tls, library)) = args.command.capture() else { return Ok(()) };
+    let config = config::Config::from_args(&args.global, tls, library)?;
+    log::init(&args.global)?;
+    run::run(&config)
 }

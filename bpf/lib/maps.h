@@ -75,7 +75,9 @@ struct call {
     u8 watched; /* the thread's sockets are being looked at */
     u8 cut;     /* `keep` was lowered because of the load */
     u8 left;    /* the connection's, when the call began */
-    u8 pad[7];
+    u8 flags;   /* enum abi_row_flag: the row's, and ROW_PEEK if an argument says so */
+    u8 tails;   /* probed functions that this one left the call to, and that return in its place */
+    u8 pad[5];
 };
 
 /* A thread's outermost call in flight, which for most is the only one: nothing to lock or to look
@@ -95,6 +97,21 @@ struct {
     __type(key, struct abi_call_key);
     __type(value, struct call);
 } calls SEC(".maps");
+
+/* The kinds of objects that are connections: by the first word of each, which leads to its
+ * methods. Full: the kind that was asked for longest ago is forgotten. */
+struct kind {
+    u64 word;
+    u32 tgid;
+    u32 pad;
+};
+
+struct {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, 4096);
+    __type(key, struct kind);
+    __type(value, u64);
+} kinds SEC(".maps");
 
 /* Threads inside a call whose connection has no addresses yet, and the socket they used. */
 struct watch {

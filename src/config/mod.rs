@@ -67,7 +67,12 @@ const PAUSE_WHOM: &str =
     "--on-overload pause stops programs for a while, and only those that -p names; add -p PID";
 
 impl Config {
-    pub(crate) fn from_args(global: &Global, tls: &Tls) -> Result<Self, Failure> {
+    /// `library`: the command's own.
+    pub(crate) fn from_args(
+        global: &Global,
+        tls: &Tls,
+        library: Option<&'static str>,
+    ) -> Result<Self, Failure> {
         refuse::refuse(global, tls)?;
         let cpus = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
         let shards = tls.shards.unwrap_or(((cpus / 2).max(1) as u32).min(abi_shards()));
@@ -81,7 +86,7 @@ impl Config {
         if tls.on_overload == OnOverload::Pause && global.pid.iter().all(|pid| *pid == 0) {
             return Err(Failure::usage(PAUSE_WHOM));
         }
-        let keylog = tls.model.contains(&Model::Keylog).then(|| place::keylog(tls));
+        let keylog = tls.model.contains(&Model::Keylog).then(|| place::keylog(tls, library));
         let settings = Settings {
             plaintext: text,
             flows: packets.is_some(),
@@ -105,6 +110,7 @@ impl Config {
             nets: tls.net.iter().map(|typed| value::net(typed)).collect::<Result<_, _>>()?,
             sample,
             hold: !tls.no_hold,
+            libs: value::libs(&tls.lib, library)?,
         };
         Ok(Self {
             settings,

@@ -22,15 +22,15 @@ pub(crate) enum SyntheticFile {
     Path(PathBuf),
 }
 
-/// eCapture's, too.
-const KEYLOGFILE: &str = "ecapture_openssl_key.log";
-
-/// Where keys go.
-pub(super) fn keylog(tls: &Tls) -> KeylogFile {
+/// Where keys go. The default is eCapture's: `ecapture_openssl_key.log`.
+pub(super) fn keylog(tls: &Tls, library: Option<&str>) -> KeylogFile {
     match &tls.keylogfile {
         Some(path) if is_stdout(path) => KeylogFile::Stdout,
         Some(path) => KeylogFile::Path(path.clone()),
-        None => KeylogFile::Path(PathBuf::from(KEYLOGFILE)),
+        None => {
+            let library = library.unwrap_or("openssl");
+            KeylogFile::Path(PathBuf::from(format!("ecapture_{library}_key.log")))
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use probe::target::{self, TARGETS};
 use probe::{Cgroup, Net};
 
 use crate::exit::Failure;
@@ -27,6 +28,25 @@ pub(super) fn pids(typed: &[u32]) -> Result<Vec<u32>, Failure> {
         }
     }
     Ok(pids)
+}
+
+/// Libraries by their names in reports; `own` is the command's, which `--lib` overrules.
+pub(super) fn libs(
+    typed: &[String],
+    own: Option<&'static str>,
+) -> Result<Vec<&'static str>, Failure> {
+    if typed.is_empty() {
+        return Ok(own.into_iter().collect());
+    }
+    let known = |name: &String| {
+        let target = target::named(name).ok_or_else(|| {
+            let all: Vec<_> = TARGETS.iter().map(|target| target.name()).collect();
+            let all = all.join(", ");
+            Failure::usage(format!("--lib {name}: no such library; there are {all}"))
+        })?;
+        Ok(target.name())
+    };
+    typed.iter().map(known).collect()
 }
 
 pub(super) fn uids(typed: &[String]) -> Result<Vec<u32>, Failure> {

@@ -102,7 +102,7 @@ fn capture(global: &Global, extcap: &Extcap, interface: Interface) -> Result<(),
     };
     // Wireshark shows what is said as an error, so only what is one is said.
     log::init_quiet(global)?;
-    let config = Config::from_args(global, &tls(extcap, interface, fifo)?)?;
+    let config = Config::from_args(global, &tls(extcap, interface, fifo)?, None)?;
     run::run(&config)
 }
 

@@ -10,7 +10,7 @@ fn take<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
 }
 
 /// `ABI_ROWS` of `enum abi_limit`.
-pub const ROWS: usize = 64;
+pub const ROWS: usize = 128;
 /// `ABI_CHUNK` of `enum abi_limit`.
 pub const CHUNK: usize = 16384;
 /// `ABI_CHUNKS_PER_RUN` of `enum abi_limit`.
@@ -41,6 +41,10 @@ pub const RANDOM: usize = 32;
 pub const SECRET: usize = 48;
 /// `ABI_LAYOUTS` of `enum abi_limit`.
 pub const LAYOUTS: usize = 256;
+/// `ABI_PARTS` of `enum abi_limit`.
+pub const PARTS: usize = 1024;
+/// `ABI_NO_ARG` of `enum abi_limit`.
+pub const NO_ARG: usize = 255;
 
 /// `enum abi_kind`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -288,6 +292,8 @@ pub enum Op {
     End = 2,
     /// `OP_RESET`.
     Reset = 3,
+    /// `OP_MARK`.
+    Mark = 4,
 }
 
 impl Op {
@@ -296,6 +302,7 @@ impl Op {
         Self::Call,
         Self::End,
         Self::Reset,
+        Self::Mark,
     ];
 
     /// The alternative with this value, if there is one.
@@ -305,6 +312,7 @@ impl Op {
             1 => Some(Self::Call),
             2 => Some(Self::End),
             3 => Some(Self::Reset),
+            4 => Some(Self::Mark),
             _ => None,
         }
     }
@@ -346,6 +354,14 @@ impl Len {
 pub const ROW_PEEK: u8 = 1;
 /// `ROW_NO_BUFFER` of `enum abi_row_flag`.
 pub const ROW_NO_BUFFER: u8 = 2;
+/// `ROW_AGAIN` of `enum abi_row_flag`.
+pub const ROW_AGAIN: u8 = 4;
+/// `ROW_PEEK_IF` of `enum abi_row_flag`.
+pub const ROW_PEEK_IF: u8 = 8;
+/// `ROW_VECTOR` of `enum abi_row_flag`.
+pub const ROW_VECTOR: u8 = 16;
+/// `ROW_MARKED` of `enum abi_row_flag`.
+pub const ROW_MARKED: u8 = 32;
 
 /// `enum abi_sockets`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -436,7 +452,7 @@ impl Row {
     }
 }
 
-/// `struct abi_config`, 608 bytes.
+/// `struct abi_config`, 1120 bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Config {
     /// `__u64`, at 0.
@@ -479,18 +495,18 @@ pub struct Config {
     pub only_pid: u32,
     /// `__u32`, at 92.
     pub calls_by_task: u32,
-    /// `__u64[64]`, at 96.
-    pub rows: [u64; 64],
+    /// `__u64[128]`, at 96.
+    pub rows: [u64; 128],
 }
 
 impl Config {
     /// Bytes of the C struct.
-    pub const SIZE: usize = 608;
+    pub const SIZE: usize = 1120;
 
     /// Reads the first [`Self::SIZE`] bytes; `None` if there are fewer.
     #[inline]
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let bytes: &[u8; 608] = bytes.first_chunk()?;
+        let bytes: &[u8; 1120] = bytes.first_chunk()?;
         Some(Self {
             ring_bytes: u64::from_ne_bytes(take(bytes, 0)),
             ctrl_reserve: u64::from_ne_bytes(take(bytes, 8)),
@@ -577,6 +593,70 @@ impl Config {
                 u64::from_ne_bytes(take(bytes, 584)),
                 u64::from_ne_bytes(take(bytes, 592)),
                 u64::from_ne_bytes(take(bytes, 600)),
+                u64::from_ne_bytes(take(bytes, 608)),
+                u64::from_ne_bytes(take(bytes, 616)),
+                u64::from_ne_bytes(take(bytes, 624)),
+                u64::from_ne_bytes(take(bytes, 632)),
+                u64::from_ne_bytes(take(bytes, 640)),
+                u64::from_ne_bytes(take(bytes, 648)),
+                u64::from_ne_bytes(take(bytes, 656)),
+                u64::from_ne_bytes(take(bytes, 664)),
+                u64::from_ne_bytes(take(bytes, 672)),
+                u64::from_ne_bytes(take(bytes, 680)),
+                u64::from_ne_bytes(take(bytes, 688)),
+                u64::from_ne_bytes(take(bytes, 696)),
+                u64::from_ne_bytes(take(bytes, 704)),
+                u64::from_ne_bytes(take(bytes, 712)),
+                u64::from_ne_bytes(take(bytes, 720)),
+                u64::from_ne_bytes(take(bytes, 728)),
+                u64::from_ne_bytes(take(bytes, 736)),
+                u64::from_ne_bytes(take(bytes, 744)),
+                u64::from_ne_bytes(take(bytes, 752)),
+                u64::from_ne_bytes(take(bytes, 760)),
+                u64::from_ne_bytes(take(bytes, 768)),
+                u64::from_ne_bytes(take(bytes, 776)),
+                u64::from_ne_bytes(take(bytes, 784)),
+                u64::from_ne_bytes(take(bytes, 792)),
+                u64::from_ne_bytes(take(bytes, 800)),
+                u64::from_ne_bytes(take(bytes, 808)),
+                u64::from_ne_bytes(take(bytes, 816)),
+                u64::from_ne_bytes(take(bytes, 824)),
+                u64::from_ne_bytes(take(bytes, 832)),
+                u64::from_ne_bytes(take(bytes, 840)),
+                u64::from_ne_bytes(take(bytes, 848)),
+                u64::from_ne_bytes(take(bytes, 856)),
+                u64::from_ne_bytes(take(bytes, 864)),
+                u64::from_ne_bytes(take(bytes, 872)),
+                u64::from_ne_bytes(take(bytes, 880)),
+                u64::from_ne_bytes(take(bytes, 888)),
+                u64::from_ne_bytes(take(bytes, 896)),
+                u64::from_ne_bytes(take(bytes, 904)),
+                u64::from_ne_bytes(take(bytes, 912)),
+                u64::from_ne_bytes(take(bytes, 920)),
+                u64::from_ne_bytes(take(bytes, 928)),
+                u64::from_ne_bytes(take(bytes, 936)),
+                u64::from_ne_bytes(take(bytes, 944)),
+                u64::from_ne_bytes(take(bytes, 952)),
+                u64::from_ne_bytes(take(bytes, 960)),
+                u64::from_ne_bytes(take(bytes, 968)),
+                u64::from_ne_bytes(take(bytes, 976)),
+                u64::from_ne_bytes(take(bytes, 984)),
+                u64::from_ne_bytes(take(bytes, 992)),
+                u64::from_ne_bytes(take(bytes, 1000)),
+                u64::from_ne_bytes(take(bytes, 1008)),
+                u64::from_ne_bytes(take(bytes, 1016)),
+                u64::from_ne_bytes(take(bytes, 1024)),
+                u64::from_ne_bytes(take(bytes, 1032)),
+                u64::from_ne_bytes(take(bytes, 1040)),
+                u64::from_ne_bytes(take(bytes, 1048)),
+                u64::from_ne_bytes(take(bytes, 1056)),
+                u64::from_ne_bytes(take(bytes, 1064)),
+                u64::from_ne_bytes(take(bytes, 1072)),
+                u64::from_ne_bytes(take(bytes, 1080)),
+                u64::from_ne_bytes(take(bytes, 1088)),
+                u64::from_ne_bytes(take(bytes, 1096)),
+                u64::from_ne_bytes(take(bytes, 1104)),
+                u64::from_ne_bytes(take(bytes, 1112)),
             ],
         })
     }
@@ -636,7 +716,7 @@ impl Default for Config {
             tracer: 0,
             only_pid: 0,
             calls_by_task: 0,
-            rows: [0; 64],
+            rows: [0; 128],
         }
     }
 }

@@ -10,8 +10,8 @@ use std::sync::OnceLock;
 use crate::elf::{ElfError, Function, Image};
 use crate::keys::{self, Finder};
 use crate::keyscan::KeySites;
-use crate::plan::{Numbered, Placement, Probed, entered, plan};
-use crate::target::{self, KNOWN, Op};
+use crate::plan::{Numbered, Placement, Probed, plan};
+use crate::target::{self, Call, KNOWN, Op, TARGETS};
 
 /// What a file carries.
 pub(crate) enum Found {
@@ -50,6 +50,14 @@ pub(crate) struct Seek<'a> {
     pub(crate) plaintext: bool,
     /// Instructions at which keys can be read, and who finds them.
     pub(crate) keys: Option<&'a mut Finder>,
+    /// Only of these libraries; empty: of all.
+    pub(crate) libs: &'a [&'static str],
+}
+
+impl Seek<'_> {
+    fn wants(&self, library: Option<&str>) -> bool {
+        self.libs.is_empty() || library.is_some_and(|name| self.libs.contains(&name))
+    }
 }
 
 /// What there is to probe in a file.
@@ -91,28 +99,24 @@ pub(crate) fn look(file: &File, path: &str, seek: Seek<'_>) -> Look {
 /// Whether a name is that of a TLS library.
 pub(crate) fn looks_like_tls(path: &str) -> bool {
     let name = Path::new(path).file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    ["libssl", "libgnutls", "libnss3", "libboringssl"].iter().any(|known| name.starts_with(known))
+    TARGETS.iter().flat_map(|target| target.files).any(|known| name.starts_with(known))
 }
 
 #[derive(Clone, Copy)]
 enum Wanted {
     Row(Numbered),
     Known(&'static str),
-    /// It moves bytes of the connection in its first argument.
-    Call,
 }
 
 static WANTED: OnceLock<HashMap<&'static [u8], Wanted>> = OnceLock::new();
 
 /// Every symbol that means something, for one look at each symbol of a file.
 fn wanted() -> HashMap<&'static [u8], Wanted> {
-    let calls = KNOWN.iter().flat_map(|known| known.calls);
-    let calls = calls.map(|symbol| (symbol.as_bytes(), Wanted::Call));
     let known = KNOWN.iter().map(|known| (known.symbol.as_bytes(), Wanted::Known(known.name)));
     let rows = target::rows()
         .filter(|(_, _, row)| row.behind.is_empty())
         .map(|(number, _, row)| (row.symbol.as_bytes(), Wanted::Row((number, row))));
-    calls.chain(known).chain(rows).collect()
+    known.chain(rows).collect()
 }
 
 /// Reads what a file carries out of its symbols, and for keys out of its code.
@@ -121,11 +125,10 @@ pub(crate) fn examine(file: &File, seek: Seek<'_>) -> Result<Found, ElfError> {
     let wanted = WANTED.get_or_init(wanted);
     let found = image.functions(|name| wanted.get(name).copied())?;
     let mut functions: Vec<Function<Numbered>> = Vec::new();
-    let (mut known, mut moves) = (None, Vec::new());
+    let mut known = None;
     for function in found {
         match function.what {
             Wanted::Known(name) => known = Some(name),
-            Wanted::Call => moves.push(function.address),
             // Two rows at one instruction would count its calls twice.
             Wanted::Row(what) if functions.iter().all(|f| f.offset != function.offset) => {
                 functions.push(Function {
@@ -138,21 +141,31 @@ pub(crate) fn examine(file: &File, seek: Seek<'_>) -> Result<Found, ElfError> {
         }
     }
     // The end of connections alone is nothing to look at.
+    let of = |function: &Function<Numbered>| target::of_row(function.what.0);
+    let target = functions.iter().find(|function| function.what.1.returns()).and_then(of);
+    let name = target.or(known);
+    functions.retain(|function| seek.wants(of(function)));
     let moving = functions.iter().find(|function| function.what.1.returns());
+    // What has no name may compute secrets for what has one.
+    if name.is_some() && moving.is_none() && !seek.wants(name) {
+        return Ok(Found::Nothing);
+    }
     let wanted = moving.is_some() && (seek.plaintext || seek.keys.is_some());
     let mut placements = if wanted { plan(&image, &functions) } else { Vec::new() };
-    let first = |placement: &&Placement| matches!(placement.row.1.op, Op::Call { conn: 0, .. });
+    let first =
+        |placement: &&Placement| matches!(placement.row.1.op, Op::Call(Call { conn: 0, .. }));
     let mut calls: Vec<u64> = Vec::new();
     if seek.keys.is_some() {
         calls.extend(placements.iter().filter(first).map(|placement| placement.offset));
-        calls.extend(entered(&image, &moves));
     }
     if !seek.plaintext {
         placements.clear();
     }
+    let only_helps = !seek.wants(name);
     let keys = seek.keys.map(|finder| finder.find_parts(file));
-    let target = moving.and_then(|function| target::of_row(function.what.0));
-    let name = target.or(known);
+    if only_helps && keys.as_ref().is_some_and(|keys| keys.as_ref().is_ok_and(KeySites::logs)) {
+        return Ok(Found::Nothing);
+    }
     if !placements.is_empty() || matches!(keys, Some(Ok(_))) {
         return Ok(Found::Target(Carried { name, placements, calls, keys }));
     }

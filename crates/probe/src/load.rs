@@ -61,6 +61,8 @@ pub struct Settings {
     pub steered: bool,
     /// Stop a program for the milliseconds in which a library that it just loaded is hooked.
     pub hold: bool,
+    /// Only these libraries, by their names in reports; empty: all.
+    pub libs: Vec<&'static str>,
 }
 
 impl Settings {

@@ -12,7 +12,7 @@ use std::fmt;
 use crate::attach::{At, Stand};
 use crate::elf::{FileCode, Function, Image};
 use crate::site::{self, Arch, Inner, Need, Site, Value};
-use crate::target::{self, Len, Op, Row};
+use crate::target::{self, Call, Len, Op, Row};
 
 /// A row and its number.
 pub(crate) type Numbered = (u16, &'static Row);
@@ -34,8 +34,9 @@ impl Placement {
     /// The programs that run there.
     pub(crate) fn stand(&self) -> Stand {
         let programs: &[At] = match self.row.1.op {
-            Op::Call { .. } => &[("buf_entry", false), ("buf_return", true)],
+            Op::Call(_) | Op::Again(_) => &[("buf_entry", false), ("buf_return", true)],
             Op::End(_) | Op::Reset(_) => &[("conn_end", false)],
+            Op::Mark => &[("conn_mark", true)],
         };
         Stand { offset: self.offset, number: self.row.0, programs, probed: self.probed() }
     }
@@ -94,21 +95,21 @@ pub(crate) fn plan(image: &Image<'_>, functions: &[Function<Numbered>]) -> Vec<P
             });
         }
     }
-    placements.extend(left.into_iter().filter_map(|function| own(image, &code, function)));
+    let others = left.clone();
+    left.retain(|function| hands_over(&code, function, &others).is_none());
+    for function in left {
+        let handed = others.iter().filter(|other| {
+            hands_over(&code, other, &others).is_some_and(|to| to.address == function.address)
+        });
+        let serves = std::iter::once(function).chain(handed.copied());
+        let serves = serves.map(|function| function.what.1.symbol).collect();
+        placements.extend(own(image, &code, function, serves));
+    }
     placements.sort_by_key(|placement| placement.row.0);
     // Two rows at one instruction would count its calls twice.
     let mut taken = HashSet::new();
     placements.retain(|placement| taken.insert(placement.offset));
     placements
-}
-
-/// Instructions at which the first argument of each function is in its register: offsets into the
-/// file.
-pub(crate) fn entered(image: &Image<'_>, functions: &[u64]) -> Vec<u64> {
-    let code = FileCode::open(image);
-    let need = Need { args: 1, returns: false };
-    let site = |&va: &u64| site::choose(&code, ARCH, va, need);
-    functions.iter().filter_map(|va| image.offset_of(site(va).va)).collect()
 }
 
 /// The function that the first of a row's wrappers hands its calls to, if it is the row's.
@@ -118,7 +119,7 @@ fn behind(code: &FileCode<'_>, row: &Row, functions: &[Function<Numbered>]) -> O
     let passes = inner.args[0] == Value::Arg(0)
         && inner.args[1] == Value::Arg(1)
         && matches!(inner.args[2], Value::Arg(2) | Value::SignExtended(2) | Value::ZeroExtended(2));
-    let Op::Call { len: Len::Out(out), .. } = row.op else { return None };
+    let Op::Call(Call { len: Len::Out(out), .. }) = row.op else { return None };
     // A function with a row of its own has its own meaning.
     let exported = functions.iter().any(|function| function.address == inner.va);
     (passes && inner.count == Some(out) && !exported).then_some(inner)
@@ -135,24 +136,46 @@ fn is_covered(
     if symbol == row.behind[0] {
         return true;
     }
-    let (Op::Call { len: Len::Out(there), .. }, Op::Call { len: Len::Out(here), .. }) =
-        (&row.op, &function.what.1.op)
-    else {
-        return false;
+    let (Op::Call(there), Op::Call(here)) = (&row.op, &function.what.1.op) else { return false };
+    let (Len::Out(there), Len::Out(here)) = (there.len, here.len) else { return false };
+    let same = [(0, 0), (1, 1), (2, 2), (usize::from(there), here)];
+    site::covered(code, ARCH, function.address, usize::from(here) + 1, inner.va, &same)
+}
+
+/// The other function of the same meaning that a function hands every call to, as it came.
+fn hands_over<'a>(
+    code: &FileCode<'_>,
+    function: &Function<Numbered>,
+    all: &[&'a Function<Numbered>],
+) -> Option<&'a Function<Numbered>> {
+    let Op::Call(call) = function.what.1.op else { return None };
+    let args = (0..6u8).filter(|n| function.what.1.reads() & (1 << n) != 0);
+    let same: Vec<(usize, u8)> = args.map(|n| (usize::from(n), n)).collect();
+    let count = same.last().map_or(0, |(last, _)| last + 1);
+    let alike = |other: &&&Function<Numbered>| {
+        matches!(other.what.1.op, Op::Call(there) if there == call)
+            && other.address != function.address
     };
-    let same = [(0, 0), (1, 1), (2, 2), (usize::from(*there), *here)];
-    site::covered(code, ARCH, function.address, usize::from(*here) + 1, inner.va, &same)
+    let covers = |other: &&&Function<Numbered>| {
+        site::covered(code, ARCH, function.address, count, other.address, &same)
+    };
+    all.iter().filter(alike).find(covers).copied()
 }
 
 /// A probe on a function itself.
-fn own(image: &Image<'_>, code: &FileCode<'_>, function: &Function<Numbered>) -> Option<Placement> {
+fn own(
+    image: &Image<'_>,
+    code: &FileCode<'_>,
+    function: &Function<Numbered>,
+    serves: Vec<&'static str>,
+) -> Option<Placement> {
     let row = function.what.1;
     let need = Need { args: row.reads(), returns: row.returns() };
     let site: Site = site::choose(code, ARCH, function.address, need);
     Some(Placement {
         row: function.what,
         offset: image.offset_of(site.va)?,
-        serves: vec![row.symbol],
+        serves,
         site: site.to_string(),
     })
 }

@@ -55,10 +55,11 @@ const fn program(name: &'static str, at: At, part: Part, kernel: Kernel) -> Prog
     Program { name, at, part, kernel }
 }
 
-const PROGRAMS: [Program; 22] = [
+const PROGRAMS: [Program; 23] = [
     program("buf_entry", At::Function, Part::Plaintext, Kernel::Any),
     program("buf_return", At::Function, Part::Plaintext, Kernel::Any),
     program("conn_end", At::Function, Part::Plaintext, Kernel::Any),
+    program("conn_mark", At::Function, Part::Plaintext, Kernel::Any),
     program("sock_sent", SEND, Part::Plaintext, Kernel::SocketTracepoints),
     program("sock_received", RECEIVE, Part::Plaintext, Kernel::SocketTracepoints),
     program("syscall_entered", SYSCALL, Part::Plaintext, Kernel::NoSocketTracepoints),
@@ -91,6 +92,7 @@ const TABLES: &[(&str, Part, Kernel)] = &[
     ("calls_of_tasks", Part::Plaintext, Kernel::TaskStorage),
     ("calls", Part::Plaintext, Kernel::Any),
     ("watches", Part::Plaintext, Kernel::Any),
+    ("kinds", Part::Plaintext, Kernel::Any),
     ("procs", Part::Plaintext, Kernel::Any),
     ("owed", Part::Plaintext, Kernel::Any),
     ("flow_marks", Part::Flows, Kernel::SocketTracepoints),

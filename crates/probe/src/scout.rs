@@ -40,12 +40,12 @@ impl Scout {
     /// Sets out.
     pub fn start(settings: &Settings) -> io::Result<Self> {
         let (plaintext, secrets) = (settings.plaintext, settings.secrets);
-        let pids = settings.pids.clone();
+        let (pids, libs) = (settings.pids.clone(), settings.libs.clone());
         let thread = Builder::new().name("scout".to_owned()).spawn(move || {
             let finder = secrets.then(Finder::of_user);
             let mut scouted = Scouted { finder, ..Scouted::default() };
             for pid in maps::wanted(&pids) {
-                scouted.visit(pid, plaintext);
+                scouted.visit(pid, plaintext, &libs);
             }
             scouted
         })?;
@@ -69,7 +69,7 @@ impl Scouted {
         (path == mapping.path).then_some(find)
     }
 
-    fn visit(&mut self, pid: u32, plaintext: bool) {
+    fn visit(&mut self, pid: u32, plaintext: bool, libs: &[&'static str]) {
         // A process that ended meanwhile has nothing to show.
         let mappings = maps::of_process(pid).unwrap_or_default();
         for mapping in &mappings {
@@ -77,7 +77,7 @@ impl Scouted {
                 continue;
             }
             let Ok(file) = mapping.open_again(pid) else { continue };
-            let seek = Seek { plaintext, keys: self.finder.as_mut() };
+            let seek = Seek { plaintext, keys: self.finder.as_mut(), libs };
             let find = match look(&file, mapping.name(), seek) {
                 Look::NoTls => Find::Plain,
                 tls => Find::Tls(file, tls),
@@ -97,7 +97,7 @@ mod tests {
     /// Our own process, and the first file that it maps as code: ourselves, without TLS.
     fn visited() -> (Scouted, Mapping) {
         let mut scouted = Scouted::default();
-        scouted.visit(std::process::id(), true);
+        scouted.visit(std::process::id(), true, &[]);
         let own = scouted.mappings[0].1[0].clone();
         (scouted, own)
     }
@@ -120,7 +120,7 @@ mod tests {
     #[test]
     fn a_process_that_is_gone_shows_nothing() {
         let mut scouted = Scouted::default();
-        scouted.visit(u32::MAX, true);
+        scouted.visit(u32::MAX, true, &[]);
         assert!(scouted.mappings.is_empty() && scouted.files.is_empty());
     }
 }

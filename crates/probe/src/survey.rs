@@ -112,7 +112,7 @@ fn note(files: &mut HashMap<FileKey, Seen>, finder: &mut Finder, pid: u32, mappi
     }
     if seen.found.is_err() {
         seen.found = open(pid, mapping).map(|file| {
-            let plaintext = look(&file, path, Seek { plaintext: true, keys: None });
+            let plaintext = look(&file, path, Seek { plaintext: true, keys: None, libs: &[] });
             (plaintext, finder.find(&file).map(|sites| sites.lines()))
         });
     }

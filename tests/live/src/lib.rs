@@ -16,6 +16,7 @@ mod machine;
 mod message;
 mod openssl;
 mod output;
+mod peers;
 mod process;
 mod quic;
 mod recording;
@@ -38,6 +39,7 @@ pub use keys::{
 pub use machine::Machine;
 pub use message::{answers, assert_whole, body, messages, of_kind};
 pub use openssl::{OpenSsl, libressl, openssl_102};
+pub use peers::peers;
 pub use process::{Finished, Process, deadline};
 pub use quic::{Http3, Quic};
 pub use recording::{Conn, Dir, Gap, Recording, Stream};

@@ -7,7 +7,6 @@ use crate::arrivals::{Fate, Key};
 use crate::attach::Probes;
 use crate::examine::{Carried, Look, Seek, look};
 use crate::keys;
-use crate::keyscan::KeySites;
 use crate::late::OldFile;
 use crate::maps::{FileKey, Mapping};
 use crate::plan::Placement;
@@ -103,8 +102,7 @@ impl Hooks {
                 passed(known.reason, tell)
             }
             Look::Target(carried) => {
-                let logs = |found: &KeySites| !found.logs.is_empty() || found.layout.is_some();
-                let keys = matches!(&carried.keys, Some(Ok(found)) if logs(found));
+                let keys = matches!(&carried.keys, Some(Ok(found)) if found.logs());
                 // What only computes for others is not the library that people know.
                 if carried.name.is_some() || keys {
                     self.names.note_library(mapping.file, library(carried.name, &path), keys);
@@ -187,7 +185,9 @@ impl Hooks {
     }
 
     pub(super) fn seek(&mut self) -> Seek<'_> {
-        Seek { plaintext: self.kernel.settings.plaintext, keys: self.finder.as_mut() }
+        let settings = &self.kernel.settings;
+        let keys = self.finder.as_mut();
+        Seek { plaintext: settings.plaintext, keys, libs: &settings.libs }
     }
 
     pub(super) fn remember(&mut self) {

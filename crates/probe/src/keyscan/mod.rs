@@ -51,6 +51,13 @@ pub struct KeySites {
     pub notes: Vec<Note>,
 }
 
+impl KeySites {
+    /// Whether its own connections tell their keys; without, it only computes for others.
+    pub fn logs(&self) -> bool {
+        !self.logs.is_empty() || self.layout.is_some()
+    }
+}
+
 /// An instruction at which a secret, its label and the connection are in reach.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeySite {

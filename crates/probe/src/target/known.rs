@@ -8,26 +8,10 @@ pub struct Known {
     pub symbol: &'static str,
     /// What it is called.
     pub name: &'static str,
-    /// Functions that move bytes of the connection in their first argument, for keys of connections
-    /// that are older than the capture.
-    pub calls: &'static [&'static str],
 }
 
 /// Recognised by what they export.
 pub const KNOWN: &[Known] = &[
-    Known {
-        symbol: "gnutls_init",
-        name: "GnuTLS",
-        calls: &[
-            "gnutls_record_send",
-            "gnutls_record_send2",
-            "gnutls_record_send_range",
-            "gnutls_record_uncork",
-            "gnutls_record_recv",
-            "gnutls_record_recv_seq",
-            "gnutls_record_recv_packet",
-        ],
-    },
     known("SSL_ImportFD", "NSS"),
     known("mbedtls_ssl_read", "Mbed TLS"),
     known("wolfSSL_read", "wolfSSL"),
@@ -36,5 +20,5 @@ pub const KNOWN: &[Known] = &[
 ];
 
 const fn known(symbol: &'static str, name: &'static str) -> Known {
-    Known { symbol, name, calls: &[] }
+    Known { symbol, name }
 }

@@ -3,115 +3,38 @@
 //! A row names a function and says which argument is what; it never says how to read it. The
 //! kernel half gets the row's number with the probe, looks the row up and does the reading.
 
+mod gnutls;
 mod known;
 mod openssl;
+mod row;
 
 pub use known::{KNOWN, Known};
-
-use abi::Dir;
+pub use row::{Buf, Call, Len, Op, Peek, Row};
 
 /// Every library that can be hooked.
-pub const TARGETS: &[&Target] = &[&openssl::OPENSSL];
+pub const TARGETS: &[&Target] = &[&openssl::OPENSSL, &gnutls::GNUTLS];
 
 /// One library, by what it exports.
 #[derive(Debug)]
 pub struct Target {
-    /// What users call it on the command line and in reports.
-    pub name: &'static str,
+    /// What users call it on the command line; the first is its name in reports.
+    pub names: &'static [&'static str],
+    /// How the names of its files begin: one that can't be read is reported.
+    pub files: &'static [&'static str],
     /// The functions probed, each if the file at hand has it.
     pub rows: &'static [Row],
 }
 
-/// One function.
-#[derive(Debug)]
-pub struct Row {
-    /// The symbol, as the library exports it, or a name for people if it does not.
-    pub symbol: &'static str,
-    /// Exported functions that only hand their calls to this one, which has no symbol of its own:
-    /// it is found through their code. Empty for an exported function.
-    pub behind: &'static [&'static str],
-    /// What a call of it means.
-    pub op: Op,
+impl Target {
+    /// Its name in reports.
+    pub fn name(&self) -> &'static str {
+        self.names.first().copied().unwrap_or_default()
+    }
 }
 
-/// What a call means. Arguments are numbered from 0.
-#[derive(Debug)]
-pub enum Op {
-    /// Moves bytes through the library.
-    Call {
-        /// Which way, as the program sees it.
-        dir: Dir,
-        /// The argument with the connection's pointer.
-        conn: u8,
-        /// The caller's buffer, or `None` when the bytes come from elsewhere (a file).
-        buf: Option<u8>,
-        /// The argument with the requested size.
-        num: u8,
-        /// Where the number of moved bytes stands on return.
-        len: Len,
-        /// The bytes stay in the library and will be read again.
-        peek: bool,
-    },
-    /// Ends the connection in this argument.
-    End(u8),
-    /// Makes the connection in this argument ready for another peer.
-    Reset(u8),
-}
-
-/// Where the number of moved bytes stands on return.
-#[derive(Debug, Clone, Copy)]
-pub enum Len {
-    /// The return value, an `int`.
-    Int,
-    /// The return value, an `ssize_t`.
-    Long,
-    /// Behind this argument, a `size_t *`, if the function returned 1.
-    Out(u8),
-}
-
-impl Row {
-    /// The row as the kernel half reads it.
-    pub fn to_abi(&self) -> abi::Row {
-        let empty = abi::Row { op: 0, dir: 0, conn: 0, buf: 0, num: 0, len: 0, out: 0, flags: 0 };
-        match self.op {
-            Op::End(conn) => abi::Row { op: abi::Op::End as u8, conn, ..empty },
-            Op::Reset(conn) => abi::Row { op: abi::Op::Reset as u8, conn, ..empty },
-            Op::Call { dir, conn, buf, num, len, peek } => {
-                let (len, out) = match len {
-                    Len::Int => (abi::Len::Ret, 0),
-                    Len::Long => (abi::Len::RetLong, 0),
-                    Len::Out(out) => (abi::Len::Out, out),
-                };
-                let no_buffer = if buf.is_none() { abi::ROW_NO_BUFFER } else { 0 };
-                abi::Row {
-                    op: abi::Op::Call as u8,
-                    dir: dir as u8,
-                    conn,
-                    buf: buf.unwrap_or(0),
-                    num,
-                    len: len as u8,
-                    out,
-                    flags: no_buffer | if peek { abi::ROW_PEEK } else { 0 },
-                }
-            }
-        }
-    }
-
-    /// Arguments that a probe on entry reads, a bit each.
-    pub(crate) fn reads(&self) -> u8 {
-        match self.op {
-            Op::End(conn) | Op::Reset(conn) => 1 << conn,
-            Op::Call { conn, buf, num, len, .. } => {
-                let out = if let Len::Out(out) = len { 1 << out } else { 0 };
-                1 << conn | buf.map_or(0, |buf| 1 << buf) | 1 << num | out
-            }
-        }
-    }
-
-    /// Whether the row's function is also looked at when it returns.
-    pub fn returns(&self) -> bool {
-        matches!(self.op, Op::Call { .. })
-    }
+/// The library that users call so.
+pub fn named(name: &str) -> Option<&'static Target> {
+    TARGETS.iter().find(|target| target.names.contains(&name)).copied()
 }
 
 /// The rows of all targets in one numbering: the number travels with the probe.
@@ -122,7 +45,7 @@ pub fn rows() -> impl Iterator<Item = (u16, &'static Target, &'static Row)> {
 
 /// The name of the library that a row is of.
 pub(crate) fn of_row(number: u16) -> Option<&'static str> {
-    rows().find(|(row, ..)| *row == number).map(|(_, target, _)| target.name)
+    rows().find(|(row, ..)| *row == number).map(|(_, target, _)| target.name())
 }
 
 #[cfg(test)]
@@ -147,7 +70,8 @@ mod tests {
     fn arguments_fit_in_registers() {
         for (_, _, row) in rows() {
             let row = row.to_abi();
-            for argument in [row.conn, row.buf, row.num, row.out] {
+            let num = if row.num == abi::NO_ARG as u8 { 0 } else { row.num };
+            for argument in [row.conn, row.buf, num, row.out] {
                 assert!(argument < 6);
             }
         }
