@@ -13,7 +13,7 @@ import sys
 
 library, verb, cert, key, *ports = sys.argv[1:]
 ssl = ctypes.CDLL(library)
-for name in "TLS_method SSL_CTX_new SSL_new SSL_get_session SSL_get1_session".split():
+for name in "TLS_method SSL_CTX_new SSL_new SSL_get_session SSL_get1_session BIO_s_mem BIO_new".split():
     getattr(ssl, name).restype = ctypes.c_void_p
 ssl.OpenSSL_version.restype = ctypes.c_char_p
 PEM, VERIFY_PEER, SET_MIN, SET_MAX = 1, 1, 123, 124
@@ -74,12 +74,12 @@ def connect(context, port, session=None):
 
 
 def write_at_once(stream, connection, request):
-    """Writes while the handshake waits for the server."""
-    os.set_blocking(stream.fileno(), False)
+    """Writes twice: before the server's answer can be read, and when it is."""
+    ssl.SSL_set0_rbio(connection, pointer(ssl.BIO_new(pointer(ssl.BIO_s_mem()))))
     assert ssl.SSL_do_handshake(connection) == -1
-    while ssl.SSL_write(connection, request, len(request)) != len(request):
-        select.select([stream], [], [])
-    os.set_blocking(stream.fileno(), True)
+    assert ssl.SSL_write(connection, request, len(request)) == -1
+    ssl.SSL_set_rfd(connection, stream.fileno())
+    return ssl.SSL_write(connection, request, len(request))
 
 
 def fetch(context, port, session=None):
@@ -87,10 +87,11 @@ def fetch(context, port, session=None):
     stream, connection = connect(context, port, session)
     request, room = b"GET / HTTP/1.0\r\n\r\n", ctypes.create_string_buffer(4096)
     if session:
-        write_at_once(stream, connection, request)
+        written = write_at_once(stream, connection, request)
     else:
         assert ssl.SSL_do_handshake(connection) == 1
-        assert ssl.SSL_write(connection, request, len(request)) == len(request)
+        written = ssl.SSL_write(connection, request, len(request))
+    assert written == len(request)
     assert ssl.SSL_session_reused(connection) == (1 if session else 0)
     while ssl.SSL_read(connection, room, len(room)) > 0:
         pass
