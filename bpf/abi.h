@@ -26,6 +26,12 @@ enum abi_limit {
     ABI_LAYOUTS = 256,         /* files whose older connections one run can look into */
     ABI_PARTS = 1024,          /* buffers of one call that are copied: IOV_MAX */
     ABI_NO_ARG = 255,          /* in a row: the function has no such argument */
+    ABI_LINE_SITES = 4096,     /* places at which typed lines are read that one run can hold */
+    ABI_LINE_VARS = 6,         /* variables of a program that say more about its lines */
+    ABI_LINE_FIRST = 512,      /* bytes of a text's first piece: most lines are no longer */
+    ABI_LINE_PIECE = 16384,    /* of each that follows */
+    ABI_LINE_PIECES = 64,      /* how many of these: 1 MiB of a text is taken */
+    ABI_TTY = 16,              /* bytes of a terminal's name */
 };
 
 /* What a record is. */
@@ -40,6 +46,7 @@ enum abi_kind {
     REC_SECRET = 8, /* abi_secret: a key of a TLS connection */
     REC_REST = 9,   /* abi_rest: bytes that wait in the memory of a thread that stands still */
     REC_SHAKE = 10, /* abi_handshake: a TLS handshake went so far that it has keys */
+    REC_LINE = 11,  /* abi_line, then `len` bytes of text: what was typed to a program */
 };
 
 /* Which way the bytes went, as the probed program sees it. */
@@ -365,6 +372,67 @@ struct abi_handshake {
     __u8 pad[2];
 };
 
+/* Variables of a program that reads lines, as far as it has them. */
+enum abi_line_var {
+    VAR_STATUS = 0,      /* int: the exit status of the command before */
+    VAR_CONTINUES = 1,   /* int: above 0 while a command is not complete */
+    VAR_INTERACTIVE = 2, /* int: 0 if nobody types */
+    VAR_PROMPT = 3,      /* pointer: the prompt of commands, while other input has another */
+    VAR_BEGIN = 4,       /* pointer: where the text of a command begins */
+    VAR_END = 5,         /* pointer: where it ends */
+};
+
+enum abi_line_site_flag {
+    LINE_SITE_SHELLS = 1,  /* nothing is told of a program whose VAR_STATUS is not known */
+    LINE_SITE_CONTEXT = 2, /* argument `arg`: 0 a command begins, 1 it goes on, else it is none */
+    LINE_SITE_INNER = 4,   /* nothing is told within a call that tells by itself */
+    LINE_SITE_META = 8,    /* texts are written as zsh keeps them: 0x83 and a byte xor 32 */
+};
+
+/*
+ * How typed lines are read at a probed instruction, as data. A variable is known by its distance
+ * from the instruction, which is the same in every process.
+ */
+struct abi_line_site {
+    __u64 vars[ABI_LINE_VARS]; /* by enum abi_line_var; signed */
+    __u8 known;                /* which of them, a bit each */
+    __u8 arg;                  /* the prompt, or what LINE_SITE_CONTEXT says, or a text */
+    __u8 flags;                /* enum abi_line_site_flag */
+    __u8 pad[5];
+};
+
+/* What a record about typed lines says. */
+enum abi_line_what {
+    LINE_PROMPT = 1,    /* the program waits for a command, and is done with the one before */
+    LINE_CONTINUES = 2, /* it waits for the rest of a command */
+    LINE_TYPED = 3,     /* this was typed */
+    LINE_BEFORE = 4,    /* a line of it is replaced ... */
+    LINE_AFTER = 5,     /* ... by this; without text: it was refused */
+    LINE_EXEC = 6,      /* the program gave its process to another one */
+    LINE_EXIT = 7,      /* it ended */
+};
+
+enum abi_line_flag {
+    LINE_STATUS = 1,      /* `status` is known */
+    LINE_AWAITS = 2,      /* the program has statuses: one will come */
+    LINE_LAST = 4,        /* the text's last piece */
+    LINE_CUT = 8,         /* after what is taken of it */
+    LINE_UNREADABLE = 16, /* the rest could not be read */
+    LINE_META = 32,       /* LINE_SITE_META */
+};
+
+/* A line that was typed, or a piece of it, or what became of it. */
+struct abi_line {
+    struct abi_head head;
+    __u32 offset; /* where in its text the piece begins */
+    __u32 status; /* as in $?, signed */
+    __u32 ppid;
+    __u8 what;  /* enum abi_line_what */
+    __u8 flags; /* enum abi_line_flag */
+    __u8 pad[2];
+    __u8 tty[ABI_TTY]; /* the controlling terminal's name, "pts3"; empty: none */
+};
+
 /* What a ring's reader is doing, written by both halves, one per ring. */
 enum abi_reader {
     READER_RUNS = 0,
@@ -438,7 +506,8 @@ enum abi_counter {
     CNT_SAMPLE_BYTES = 17,
     CNT_FILTER_BYTES = 18,
     CNT_UNKNOWN_BYTES = 19,
-    CNT_LOOKS = 20, /* calls whose connection was asked whether it is older than the capture */
+    CNT_LOOKS = 20,      /* calls whose connection was asked whether it is older than the capture */
+    CNT_LINES_LOST = 21, /* records about typed lines that found no room */
     CNT_MAX = 32,
 };
 
@@ -456,6 +525,8 @@ _Static_assert(sizeof(struct abi_site) == 152, "abi_site");
 _Static_assert(sizeof(struct abi_secret) == 224, "abi_secret");
 _Static_assert(sizeof(struct abi_layout) == 144, "abi_layout");
 _Static_assert(sizeof(struct abi_handshake) == 152, "abi_handshake");
+_Static_assert(sizeof(struct abi_line_site) == 56, "abi_line_site");
+_Static_assert(sizeof(struct abi_line) == 112, "abi_line");
 _Static_assert(sizeof(struct abi_conn_state) == 128, "abi_conn_state");
 _Static_assert(sizeof(struct abi_net) == 24, "abi_net");
 

@@ -24,10 +24,12 @@
 #include "lib/pause.h"
 #include "lib/kind.h"
 #include "lib/copy.h"
+#include "lib/line.h"
 
 #include "shape/buf.bpf.c"
 #include "shape/secret.bpf.c"
 #include "shape/found.bpf.c"
+#include "shape/line.bpf.c"
 #include "net/sock.bpf.c"
 #include "net/flow.bpf.c"
 #include "net/hello.bpf.c"

@@ -277,6 +277,35 @@ struct {
     __type(value, struct last_socket);
 } last_sockets_old SEC(".maps");
 
+/* How typed lines are read, by site number; filled as files are hooked. */
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, ABI_LINE_SITES);
+    __type(key, u32);
+    __type(value, struct abi_line_site);
+} line_sites SEC(".maps");
+
+/* A process that reads lines. */
+struct speaker {
+    u64 exec_id;
+    u64 start_ns;
+    u64 at[ABI_LINE_VARS]; /* where its variables are, by enum abi_line_var */
+    u64 sp;                /* of the call that waits for a line, or 0 */
+    u64 text;              /* a line that may be replaced, or 0 */
+    u8 known;              /* which of `at` are, a bit each */
+    u8 reads;              /* what it reads is told, from where it is read */
+    u8 aside;              /* what it reads now is no command */
+    u8 pad[5];
+};
+
+/* Full: who was silent for longest is forgotten, and known again with the next line. */
+struct {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, 16384);
+    __type(key, u32);
+    __type(value, struct speaker);
+} speakers SEC(".maps");
+
 static __always_inline void count(u32 which, u64 by) {
     u64 *slot = bpf_map_lookup_elem(&counters, &which);
 

@@ -42,8 +42,13 @@ typedef struct {
     int counter;
 } atomic_t;
 
+struct tty_struct {
+    char name[64];
+};
+
 struct signal_struct {
     atomic_t live;
+    struct tty_struct *tty;
 };
 
 struct fdtable {
@@ -90,6 +95,7 @@ typedef struct {
 struct task_struct {
     unsigned int ptrace;
     struct task_struct *parent;
+    struct task_struct *real_parent;
     struct task_struct *group_leader;
     sigset_t blocked;
     struct signal_struct *signal;
@@ -100,6 +106,7 @@ struct task_struct {
     u64 self_exec_id;
     int pid;
     int tgid;
+    int exit_code;
     char comm[16];
 };
 

@@ -111,6 +111,7 @@ impl Config {
             sample,
             hold: !tls.no_hold,
             libs: value::libs(&tls.lib, library)?,
+            lines: None,
         };
         Ok(Self {
             settings,

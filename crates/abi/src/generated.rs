@@ -45,6 +45,18 @@ pub const LAYOUTS: usize = 256;
 pub const PARTS: usize = 1024;
 /// `ABI_NO_ARG` of `enum abi_limit`.
 pub const NO_ARG: usize = 255;
+/// `ABI_LINE_SITES` of `enum abi_limit`.
+pub const LINE_SITES: usize = 4096;
+/// `ABI_LINE_VARS` of `enum abi_limit`.
+pub const LINE_VARS: usize = 6;
+/// `ABI_LINE_FIRST` of `enum abi_limit`.
+pub const LINE_FIRST: usize = 512;
+/// `ABI_LINE_PIECE` of `enum abi_limit`.
+pub const LINE_PIECE: usize = 16384;
+/// `ABI_LINE_PIECES` of `enum abi_limit`.
+pub const LINE_PIECES: usize = 64;
+/// `ABI_TTY` of `enum abi_limit`.
+pub const TTY: usize = 16;
 
 /// `enum abi_kind`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -70,6 +82,8 @@ pub enum Kind {
     Rest = 9,
     /// `REC_SHAKE`.
     Shake = 10,
+    /// `REC_LINE`.
+    Line = 11,
 }
 
 impl Kind {
@@ -85,6 +99,7 @@ impl Kind {
         Self::Secret,
         Self::Rest,
         Self::Shake,
+        Self::Line,
     ];
 
     /// The alternative with this value, if there is one.
@@ -101,6 +116,7 @@ impl Kind {
             8 => Some(Self::Secret),
             9 => Some(Self::Rest),
             10 => Some(Self::Shake),
+            11 => Some(Self::Line),
             _ => None,
         }
     }
@@ -1594,6 +1610,232 @@ impl Handshake {
     }
 }
 
+/// `enum abi_line_var`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum LineVar {
+    /// `VAR_STATUS`.
+    Status = 0,
+    /// `VAR_CONTINUES`.
+    Continues = 1,
+    /// `VAR_INTERACTIVE`.
+    Interactive = 2,
+    /// `VAR_PROMPT`.
+    Prompt = 3,
+    /// `VAR_BEGIN`.
+    Begin = 4,
+    /// `VAR_END`.
+    End = 5,
+}
+
+impl LineVar {
+    /// Every alternative, in the order of the header.
+    pub const ALL: &[Self] = &[
+        Self::Status,
+        Self::Continues,
+        Self::Interactive,
+        Self::Prompt,
+        Self::Begin,
+        Self::End,
+    ];
+
+    /// The alternative with this value, if there is one.
+    #[inline]
+    pub fn from_u8(value: u8) -> Option<Self> {
+        match value {
+            0 => Some(Self::Status),
+            1 => Some(Self::Continues),
+            2 => Some(Self::Interactive),
+            3 => Some(Self::Prompt),
+            4 => Some(Self::Begin),
+            5 => Some(Self::End),
+            _ => None,
+        }
+    }
+}
+
+/// `LINE_SITE_SHELLS` of `enum abi_line_site_flag`.
+pub const LINE_SITE_SHELLS: u8 = 1;
+/// `LINE_SITE_CONTEXT` of `enum abi_line_site_flag`.
+pub const LINE_SITE_CONTEXT: u8 = 2;
+/// `LINE_SITE_INNER` of `enum abi_line_site_flag`.
+pub const LINE_SITE_INNER: u8 = 4;
+/// `LINE_SITE_META` of `enum abi_line_site_flag`.
+pub const LINE_SITE_META: u8 = 8;
+
+/// `struct abi_line_site`, 56 bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LineSite {
+    /// `__u64[6]`, at 0.
+    pub vars: [u64; 6],
+    /// `__u8`, at 48.
+    pub known: u8,
+    /// `__u8`, at 49.
+    pub arg: u8,
+    /// `__u8`, at 50.
+    pub flags: u8,
+    /// `__u8[5]`, at 51.
+    pub pad: [u8; 5],
+}
+
+impl LineSite {
+    /// Bytes of the C struct.
+    pub const SIZE: usize = 56;
+
+    /// Reads the first [`Self::SIZE`] bytes; `None` if there are fewer.
+    #[inline]
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let bytes: &[u8; 56] = bytes.first_chunk()?;
+        Some(Self {
+            vars: [
+                u64::from_ne_bytes(take(bytes, 0)),
+                u64::from_ne_bytes(take(bytes, 8)),
+                u64::from_ne_bytes(take(bytes, 16)),
+                u64::from_ne_bytes(take(bytes, 24)),
+                u64::from_ne_bytes(take(bytes, 32)),
+                u64::from_ne_bytes(take(bytes, 40)),
+            ],
+            known: bytes[48],
+            arg: bytes[49],
+            flags: bytes[50],
+            pad: take(bytes, 51),
+        })
+    }
+
+    /// The bytes as C holds them.
+    #[inline]
+    pub fn to_bytes(&self) -> [u8; Self::SIZE] {
+        let mut bytes = [0; Self::SIZE];
+        for (i, value) in self.vars.iter().enumerate() {
+            let at = i * 8;
+            bytes[at..at + 8].copy_from_slice(&value.to_ne_bytes());
+        }
+        bytes[48] = self.known;
+        bytes[49] = self.arg;
+        bytes[50] = self.flags;
+        bytes[51..56].copy_from_slice(&self.pad);
+        bytes
+    }
+}
+
+/// `enum abi_line_what`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum LineWhat {
+    /// `LINE_PROMPT`.
+    Prompt = 1,
+    /// `LINE_CONTINUES`.
+    Continues = 2,
+    /// `LINE_TYPED`.
+    Typed = 3,
+    /// `LINE_BEFORE`.
+    Before = 4,
+    /// `LINE_AFTER`.
+    After = 5,
+    /// `LINE_EXEC`.
+    Exec = 6,
+    /// `LINE_EXIT`.
+    Exit = 7,
+}
+
+impl LineWhat {
+    /// Every alternative, in the order of the header.
+    pub const ALL: &[Self] = &[
+        Self::Prompt,
+        Self::Continues,
+        Self::Typed,
+        Self::Before,
+        Self::After,
+        Self::Exec,
+        Self::Exit,
+    ];
+
+    /// The alternative with this value, if there is one.
+    #[inline]
+    pub fn from_u8(value: u8) -> Option<Self> {
+        match value {
+            1 => Some(Self::Prompt),
+            2 => Some(Self::Continues),
+            3 => Some(Self::Typed),
+            4 => Some(Self::Before),
+            5 => Some(Self::After),
+            6 => Some(Self::Exec),
+            7 => Some(Self::Exit),
+            _ => None,
+        }
+    }
+}
+
+/// `LINE_STATUS` of `enum abi_line_flag`.
+pub const LINE_STATUS: u8 = 1;
+/// `LINE_AWAITS` of `enum abi_line_flag`.
+pub const LINE_AWAITS: u8 = 2;
+/// `LINE_LAST` of `enum abi_line_flag`.
+pub const LINE_LAST: u8 = 4;
+/// `LINE_CUT` of `enum abi_line_flag`.
+pub const LINE_CUT: u8 = 8;
+/// `LINE_UNREADABLE` of `enum abi_line_flag`.
+pub const LINE_UNREADABLE: u8 = 16;
+/// `LINE_META` of `enum abi_line_flag`.
+pub const LINE_META: u8 = 32;
+
+/// `struct abi_line`, 112 bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Line {
+    /// `struct abi_head`, at 0.
+    pub head: Head,
+    /// `__u32`, at 80.
+    pub offset: u32,
+    /// `__u32`, at 84.
+    pub status: u32,
+    /// `__u32`, at 88.
+    pub ppid: u32,
+    /// `__u8`, at 92.
+    pub what: u8,
+    /// `__u8`, at 93.
+    pub flags: u8,
+    /// `__u8[2]`, at 94.
+    pub pad: [u8; 2],
+    /// `__u8[16]`, at 96.
+    pub tty: [u8; 16],
+}
+
+impl Line {
+    /// Bytes of the C struct.
+    pub const SIZE: usize = 112;
+
+    /// Reads the first [`Self::SIZE`] bytes; `None` if there are fewer.
+    #[inline]
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let bytes: &[u8; 112] = bytes.first_chunk()?;
+        Some(Self {
+            head: Head::from_bytes(&bytes[0..80])?,
+            offset: u32::from_ne_bytes(take(bytes, 80)),
+            status: u32::from_ne_bytes(take(bytes, 84)),
+            ppid: u32::from_ne_bytes(take(bytes, 88)),
+            what: bytes[92],
+            flags: bytes[93],
+            pad: take(bytes, 94),
+            tty: take(bytes, 96),
+        })
+    }
+
+    /// The bytes as C holds them.
+    #[inline]
+    pub fn to_bytes(&self) -> [u8; Self::SIZE] {
+        let mut bytes = [0; Self::SIZE];
+        bytes[0..80].copy_from_slice(&self.head.to_bytes());
+        bytes[80..84].copy_from_slice(&self.offset.to_ne_bytes());
+        bytes[84..88].copy_from_slice(&self.status.to_ne_bytes());
+        bytes[88..92].copy_from_slice(&self.ppid.to_ne_bytes());
+        bytes[92] = self.what;
+        bytes[93] = self.flags;
+        bytes[94..96].copy_from_slice(&self.pad);
+        bytes[96..112].copy_from_slice(&self.tty);
+        bytes
+    }
+}
+
 /// `enum abi_reader`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
@@ -1908,6 +2150,8 @@ pub enum Counter {
     UnknownBytes = 19,
     /// `CNT_LOOKS`.
     Looks = 20,
+    /// `CNT_LINES_LOST`.
+    LinesLost = 21,
 }
 
 impl Counter {
@@ -1937,6 +2181,7 @@ impl Counter {
         Self::FilterBytes,
         Self::UnknownBytes,
         Self::Looks,
+        Self::LinesLost,
     ];
 
     /// The alternative with this value, if there is one.
@@ -1964,6 +2209,7 @@ impl Counter {
             18 => Some(Self::FilterBytes),
             19 => Some(Self::UnknownBytes),
             20 => Some(Self::Looks),
+            21 => Some(Self::LinesLost),
             _ => None,
         }
     }

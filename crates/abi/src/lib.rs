@@ -26,6 +26,8 @@ mod tests {
         assert_eq!(Flow::from_bytes(&bytes).unwrap().to_bytes(), bytes[..]);
         let bytes: Vec<u8> = (1..=Secret::SIZE as u8).collect();
         assert_eq!(Secret::from_bytes(&bytes).unwrap().to_bytes(), bytes[..]);
+        let bytes: Vec<u8> = (1..=Line::SIZE as u8).collect();
+        assert_eq!(Line::from_bytes(&bytes).unwrap().to_bytes(), bytes[..]);
         let bytes: Vec<u8> = (1..=Rest::SIZE as u8).collect();
         assert_eq!(Rest::from_bytes(&bytes).unwrap().to_bytes(), bytes[..]);
         let bytes: Vec<u8> = (1..=Close::SIZE as u8).collect();
@@ -44,7 +46,7 @@ mod tests {
             assert_eq!(Kind::from_u8(value).map_or(value, |kind| kind as u8), value);
         }
         assert_eq!(Kind::from_u8(0), None);
-        assert_eq!(Kind::from_u8(Kind::Shake as u8 + 1), None);
-        assert_eq!(Kind::ALL.len(), 10);
+        assert_eq!(Kind::from_u8(Kind::Line as u8 + 1), None);
+        assert_eq!(Kind::ALL.len(), 11);
     }
 }

@@ -12,6 +12,8 @@ const CONSTANTS: &[(&str, &str)] = &[
     ("abi_row_flag", "u8"),
     ("abi_site_flag", "u8"),
     ("abi_label_flag", "u8"),
+    ("abi_line_site_flag", "u8"),
+    ("abi_line_flag", "u8"),
 ];
 
 const PREAMBLE: &str = "\
@@ -140,7 +142,8 @@ fn write(out: &mut String, field: &Field) -> Result<()> {
         }
         Kind::Array(size, _) => {
             writeln!(out, "        for (i, value) in self.{name}.iter().enumerate() {{")?;
-            writeln!(out, "            let at = {at} + i * {size};")?;
+            let from = if at > 0 { format!("{at} + ") } else { String::new() };
+            writeln!(out, "            let at = {from}i * {size};")?;
             writeln!(
                 out,
                 "            bytes[at..at + {size}].copy_from_slice(&value.to_ne_bytes());"

@@ -10,6 +10,7 @@ use std::sync::OnceLock;
 use crate::elf::{ElfError, Function, Image};
 use crate::keys::{self, Finder};
 use crate::keyscan::KeySites;
+use crate::lines::{self, Lines};
 use crate::plan::{Numbered, Placement, Probed, plan};
 use crate::target::{self, Call, KNOWN, Op, TARGETS};
 
@@ -52,6 +53,8 @@ pub(crate) struct Seek<'a> {
     pub(crate) keys: Option<&'a mut Finder>,
     /// Only of these libraries; empty: of all.
     pub(crate) libs: &'a [&'static str],
+    /// Functions that read lines from people.
+    pub(crate) lines: Option<Lines>,
 }
 
 impl Seek<'_> {
@@ -72,24 +75,28 @@ pub(crate) struct Carried {
     pub(crate) calls: Vec<u64>,
     /// Where keys can be read, or why they can't; `None`: that was not asked.
     pub(crate) keys: Option<Result<KeySites, String>>,
+    /// Where lines are read.
+    pub(crate) lines: Vec<lines::Place>,
 }
 
 impl Carried {
     /// What there is to say of it.
     pub(crate) fn probed(&self) -> Vec<Probed> {
         let keys = self.keys.iter().flatten().flat_map(keys::probed);
-        self.placements.iter().map(Placement::probed).chain(keys).collect()
+        let lines = self.lines.iter().map(lines::probed);
+        self.placements.iter().map(Placement::probed).chain(keys).chain(lines).collect()
     }
 }
 
 /// Judges a file that goes by this name where it was found.
 pub(crate) fn look(file: &File, path: &str, seek: Seek<'_>) -> Look {
+    let lines = seek.lines.is_some();
     match examine(file, seek) {
         Ok(Found::Target(carried)) => Look::Target(carried),
         Ok(Found::Known(known)) => Look::Passed(known),
         Ok(Found::Nothing) => Look::NoTls,
         // Only a file that goes by a library's name is worth a word if it can't be read.
-        Err(error) if looks_like_tls(path) => {
+        Err(error) if !lines && looks_like_tls(path) => {
             Look::Passed(Known { name: None, reason: error.to_string() })
         }
         Err(_) => Look::NoTls,
@@ -122,6 +129,11 @@ fn wanted() -> HashMap<&'static [u8], Wanted> {
 /// Reads what a file carries out of its symbols, and for keys out of its code.
 pub(crate) fn examine(file: &File, seek: Seek<'_>) -> Result<Found, ElfError> {
     let image = Image::open(file)?;
+    if let Some(lines) = seek.lines {
+        let lines = lines::find(&image, lines)?;
+        let carried = Carried { lines, ..Carried::default() };
+        return Ok(if carried.lines.is_empty() { Found::Nothing } else { Found::Target(carried) });
+    }
     let wanted = WANTED.get_or_init(wanted);
     let found = image.functions(|name| wanted.get(name).copied())?;
     let mut functions: Vec<Function<Numbered>> = Vec::new();
@@ -167,7 +179,7 @@ pub(crate) fn examine(file: &File, seek: Seek<'_>) -> Result<Found, ElfError> {
         return Ok(Found::Nothing);
     }
     if !placements.is_empty() || matches!(keys, Some(Ok(_))) {
-        return Ok(Found::Target(Carried { name, placements, calls, keys }));
+        return Ok(Found::Target(Carried { name, placements, calls, keys, lines: Vec::new() }));
     }
     let Some(library) = name else { return Ok(Found::Nothing) };
     let reason = match keys {

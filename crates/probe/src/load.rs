@@ -16,6 +16,7 @@ use crate::control::{Control, Truncate};
 use crate::cost::Cost;
 use crate::features::Features;
 use crate::keys;
+use crate::lines::Lines;
 use crate::net::Net;
 use crate::pause::{Pause, PauseError};
 use crate::programs;
@@ -31,6 +32,8 @@ pub struct Settings {
     pub flows: bool,
     /// Whether it tells the keys of connections; with `flows`, with the socket that each is for.
     pub secrets: bool,
+    /// What typed lines it tells.
+    pub lines: Option<Lines>,
     /// How many rings of payload, each with a reader of its own: up to [`abi::SHARDS`].
     pub shards: u32,
     /// Bytes of each of them: a power of two, and a multiple of the page size.

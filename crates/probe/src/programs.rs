@@ -37,6 +37,8 @@ enum Part {
     Secrets,
     /// Keys, and the sockets that they are for.
     SecretsOfFlows,
+    /// What people type.
+    Lines,
 }
 
 /// On which kernels.
@@ -55,7 +57,7 @@ const fn program(name: &'static str, at: At, part: Part, kernel: Kernel) -> Prog
     Program { name, at, part, kernel }
 }
 
-const PROGRAMS: [Program; 23] = [
+const PROGRAMS: [Program; 31] = [
     program("buf_entry", At::Function, Part::Plaintext, Kernel::Any),
     program("buf_return", At::Function, Part::Plaintext, Kernel::Any),
     program("conn_end", At::Function, Part::Plaintext, Kernel::Any),
@@ -78,6 +80,14 @@ const PROGRAMS: [Program; 23] = [
     program("secret_found", At::Function, Part::Secrets, Kernel::Any),
     program("shake_sent", At::Typed, Part::Secrets, Kernel::SocketTracepoints),
     program("shake_received", At::Typed, Part::Secrets, Kernel::SocketTracepoints),
+    program("line_waits", At::Function, Part::Lines, Kernel::Any),
+    program("line_read", At::Function, Part::Lines, Kernel::Any),
+    program("line_looked_at", At::Function, Part::Lines, Kernel::Any),
+    program("line_replaced", At::Function, Part::Lines, Kernel::Any),
+    program("line_whole", At::Function, Part::Lines, Kernel::Any),
+    program("line_known", At::Function, Part::Lines, Kernel::Any),
+    program("line_exec", At::Raw("sched_process_exec"), Part::Lines, Kernel::Any),
+    program("line_exit", At::Raw("sched_process_exit"), Part::Lines, Kernel::Any),
     program("flow_files", At::Iterator, Part::Flows, Kernel::Any),
 ];
 
@@ -105,6 +115,8 @@ const TABLES: &[(&str, Part, Kernel)] = &[
     ("looked_into", Part::Secrets, Kernel::Any),
     ("begun", Part::Secrets, Kernel::Any),
     ("shakes", Part::Secrets, Kernel::SocketTracepoints),
+    ("line_sites", Part::Lines, Kernel::Any),
+    ("speakers", Part::Lines, Kernel::Any),
     ("last_sockets", Part::SecretsOfFlows, Kernel::SocketTracepoints),
     ("last_sockets_old", Part::SecretsOfFlows, Kernel::NoSocketTracepoints),
 ];
@@ -139,6 +151,7 @@ fn wanted(part: Part, kernel: Kernel, settings: &Settings, features: &Features) 
         Part::Flows => settings.flows,
         Part::Secrets => settings.secrets,
         Part::SecretsOfFlows => settings.secrets && settings.flows,
+        Part::Lines => settings.lines.is_some(),
     };
     let kernel = match kernel {
         Kernel::Any => true,

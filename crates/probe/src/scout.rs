@@ -9,6 +9,7 @@ use std::thread::{Builder, JoinHandle};
 
 use crate::examine::{Look, Seek, look};
 use crate::keys::Finder;
+use crate::lines::Lines;
 use crate::load::Settings;
 use crate::maps::{self, FileKey, Mapping};
 
@@ -39,13 +40,13 @@ pub(crate) enum Find {
 impl Scout {
     /// Sets out.
     pub fn start(settings: &Settings) -> io::Result<Self> {
-        let (plaintext, secrets) = (settings.plaintext, settings.secrets);
+        let (plaintext, secrets, lines) = (settings.plaintext, settings.secrets, settings.lines);
         let (pids, libs) = (settings.pids.clone(), settings.libs.clone());
         let thread = Builder::new().name("scout".to_owned()).spawn(move || {
             let finder = secrets.then(Finder::of_user);
             let mut scouted = Scouted { finder, ..Scouted::default() };
             for pid in maps::wanted(&pids) {
-                scouted.visit(pid, plaintext, &libs);
+                scouted.visit(pid, plaintext, lines, &libs);
             }
             scouted
         })?;
@@ -69,7 +70,7 @@ impl Scouted {
         (path == mapping.path).then_some(find)
     }
 
-    fn visit(&mut self, pid: u32, plaintext: bool, libs: &[&'static str]) {
+    fn visit(&mut self, pid: u32, plaintext: bool, lines: Option<Lines>, libs: &[&'static str]) {
         // A process that ended meanwhile has nothing to show.
         let mappings = maps::of_process(pid).unwrap_or_default();
         for mapping in &mappings {
@@ -77,7 +78,7 @@ impl Scouted {
                 continue;
             }
             let Ok(file) = mapping.open_again(pid) else { continue };
-            let seek = Seek { plaintext, keys: self.finder.as_mut(), libs };
+            let seek = Seek { plaintext, keys: self.finder.as_mut(), libs, lines };
             let find = match look(&file, mapping.name(), seek) {
                 Look::NoTls => Find::Plain,
                 tls => Find::Tls(file, tls),
@@ -97,7 +98,7 @@ mod tests {
     /// Our own process, and the first file that it maps as code: ourselves, without TLS.
     fn visited() -> (Scouted, Mapping) {
         let mut scouted = Scouted::default();
-        scouted.visit(std::process::id(), true, &[]);
+        scouted.visit(std::process::id(), true, None, &[]);
         let own = scouted.mappings[0].1[0].clone();
         (scouted, own)
     }
@@ -120,7 +121,7 @@ mod tests {
     #[test]
     fn a_process_that_is_gone_shows_nothing() {
         let mut scouted = Scouted::default();
-        scouted.visit(u32::MAX, true, &[]);
+        scouted.visit(u32::MAX, true, None, &[]);
         assert!(scouted.mappings.is_empty() && scouted.files.is_empty());
     }
 }

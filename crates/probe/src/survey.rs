@@ -112,7 +112,8 @@ fn note(files: &mut HashMap<FileKey, Seen>, finder: &mut Finder, pid: u32, mappi
     }
     if seen.found.is_err() {
         seen.found = open(pid, mapping).map(|file| {
-            let plaintext = look(&file, path, Seek { plaintext: true, keys: None, libs: &[] });
+            let seek = Seek { plaintext: true, keys: None, libs: &[], lines: None };
+            let plaintext = look(&file, path, seek);
             (plaintext, finder.find(&file).map(|sites| sites.lines()))
         });
     }

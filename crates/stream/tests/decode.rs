@@ -111,7 +111,7 @@ fn numbers_outside_the_contract_are_refused() {
     let kind = place(|head| head.kind = 0xee);
     for value in 0..=u8::MAX {
         // A flow is about a socket, a secret for a key log: none of this crate's business.
-        let others = [Kind::Flow, Kind::Secret, Kind::Shake];
+        let others = [Kind::Flow, Kind::Secret, Kind::Shake, Kind::Line];
         let known = Kind::from_u8(value).is_some_and(|kind| !others.contains(&kind));
         let error = Event::decode(&with(&some, kind, value)).err();
         assert_eq!(error == Some(DecodeError::UnknownKind(value)), !known, "{value}");

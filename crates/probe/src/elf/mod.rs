@@ -169,6 +169,27 @@ impl<'a> Image<'a> {
         if exported.is_empty() { self.defined(elf::SHT_SYMTAB, &wanted) } else { Ok(exported) }
     }
 
+    /// The exported variables that `wanted` answers for, with their addresses in the file's own
+    /// address space.
+    pub(crate) fn variables<T>(
+        &self,
+        wanted: impl Fn(&[u8]) -> Option<T>,
+    ) -> Result<Vec<(T, u64)>, ElfError> {
+        let Some((symbols, strings)) = self.symbols(elf::SHT_DYNSYM)? else {
+            return Ok(Vec::new());
+        };
+        let defined = |symbol: &&Sym64<NativeEndian>| {
+            symbol.st_shndx.get(NativeEndian) != elf::SHN_UNDEF
+                && symbol.st_type() == elf::STT_OBJECT
+        };
+        let symbols = pods::<Sym64<NativeEndian>>(&symbols).iter().filter(defined);
+        let found = symbols.filter_map(|symbol| {
+            let what = wanted(name_at(&strings, symbol.st_name))?;
+            Some((what, symbol.st_value.get(NativeEndian)))
+        });
+        Ok(found.collect())
+    }
+
     fn defined<T: Copy>(
         &self,
         kind: elf::SectionType,

@@ -8,6 +8,7 @@ use crate::attach::Probes;
 use crate::examine::{Carried, Look, Seek, look};
 use crate::keys;
 use crate::late::OldFile;
+use crate::lines;
 use crate::maps::{FileKey, Mapping};
 use crate::plan::Placement;
 use crate::scout::Find;
@@ -152,13 +153,14 @@ impl Hooks {
     ) -> Probes {
         let id = self.names.add_file(path);
         let mut stands: Vec<_> = carried.placements.iter().map(Placement::stand).collect();
-        let mut failed = Vec::new();
+        let (lines, mut failed) = lines::stands(&carried.lines, &mut self.line_sites);
+        stands.extend(lines);
         match &carried.keys {
             Some(Ok(found)) => {
                 self.derived.extend(found.derived_by());
                 let (keys, unplaced) = keys::stands(found, &self.derived, &mut self.sites);
                 stands.extend(keys);
-                failed = unplaced;
+                failed.extend(unplaced);
             }
             Some(Err(why)) => failed.push(("keys", why.clone())),
             None => {}
@@ -186,8 +188,8 @@ impl Hooks {
 
     pub(super) fn seek(&mut self) -> Seek<'_> {
         let settings = &self.kernel.settings;
-        let keys = self.finder.as_mut();
-        Seek { plaintext: settings.plaintext, keys, libs: &settings.libs }
+        let (libs, lines) = (&settings.libs, settings.lines);
+        Seek { plaintext: settings.plaintext, keys: self.finder.as_mut(), libs, lines }
     }
 
     pub(super) fn remember(&mut self) {

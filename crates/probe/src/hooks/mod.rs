@@ -24,13 +24,15 @@ use crate::control::Control;
 use crate::cost::Cost;
 use crate::examine::{Found, examine, looks_like_tls};
 use crate::hurry::{self, Haste};
-use crate::keys::{Derived, Finder, SiteTable};
+use crate::keys::{Derived, Finder};
 use crate::late::{Late, Older};
+use crate::lines::Lines;
 use crate::load::{Kernel, LoadError};
 use crate::maps::{self, Mapping};
 use crate::names::Names;
 use crate::scout::{Scout, Scouted};
 use crate::stay::{Ran, Unheld, now_ns};
+use crate::table::Table;
 use crate::target;
 use crate::watch::{self, Watch};
 
@@ -45,7 +47,8 @@ pub struct Hooks {
     /// The same, as far as the thread needs it that takes arrivals.
     settled: Arc<Settled>,
     kernel: Kernel,
-    sites: SiteTable,
+    sites: Table,
+    line_sites: Table,
     /// If keys are wanted.
     finder: Option<Finder>,
     /// What processes were found to map, until it is looked at.
@@ -73,7 +76,8 @@ impl Hooks {
         watch: Option<Watch>,
         scout: Option<Scout>,
     ) -> Self {
-        let sites = SiteTable::of(&kernel.main);
+        let sites = Table::of(&kernel.main, "sites", abi::SITES);
+        let line_sites = Table::of(&kernel.main, "line_sites", abi::LINE_SITES);
         let scouted = scout.map(|scout| scout.findings(&kernel.settings));
         let mut scouted = scouted.unwrap_or_default();
         let finder = scouted.finder.take();
@@ -86,6 +90,7 @@ impl Hooks {
             settled: Arc::default(),
             kernel,
             sites,
+            line_sites,
             finder,
             scouted,
             derived,
@@ -105,10 +110,14 @@ impl Hooks {
         let file = File::open(path)
             .and_then(|file| if file.metadata()?.is_dir() { Err(is_dir()) } else { Ok(file) })
             .map_err(|source| HandError::Open { path: name(), source })?;
-        let plaintext = self.kernel.settings.plaintext;
+        let (plaintext, lines) = (self.kernel.settings.plaintext, self.kernel.settings.lines);
         let found = examine(&file, self.seek());
         let carried = match found.map_err(|source| HandError::Elf { path: name(), source })? {
             Found::Target(carried) => carried,
+            Found::Known(_) | Found::Nothing if lines.is_some() => {
+                let wanted = lines.map(Lines::wanted).unwrap_or_default();
+                return Err(HandError::NoFunctions { path: name(), wanted });
+            }
             Found::Known(known) if !plaintext => {
                 return Err(HandError::NoKeys { path: name(), reason: known.reason });
             }

@@ -3,7 +3,6 @@
 
 mod finder;
 mod row;
-mod table;
 
 use std::collections::HashSet;
 
@@ -12,9 +11,9 @@ use abi::Label;
 use crate::attach::{At, Stand};
 use crate::keyscan::{Entry, KdfKind, KeyKind, KeySites};
 use crate::plan::{ARCH, Probed};
+use crate::table::Table;
 
 pub(crate) use finder::Finder;
-pub(crate) use table::SiteTable;
 
 /// What texts mean to the kernel half: the labels of a key log, and what secrets are computed from.
 pub(crate) fn texts() -> impl Iterator<Item = ([u8; abi::LABEL], u8)> {
@@ -32,11 +31,11 @@ pub(crate) type Derived = HashSet<KdfKind>;
 pub(crate) fn stands(
     found: &KeySites,
     derived: &Derived,
-    table: &mut SiteTable,
+    table: &mut Table,
 ) -> (Vec<Stand>, Vec<(&'static str, String)>) {
     let (mut stands, mut failed) = (Vec::new(), Vec::new());
     for place in places(found, derived) {
-        match table.number(&place.row) {
+        match table.number(&place.row.to_bytes()) {
             Ok(number) => stands.push(Stand {
                 offset: place.offset,
                 number,

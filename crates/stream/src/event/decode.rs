@@ -57,7 +57,9 @@ impl<'a> Event<'a> {
             Kind::Exec => Ok(Self::Exec(head)),
             Kind::Exit => Ok(Self::Exit(head)),
             // About sockets and keys, not about the bytes of a connection.
-            Kind::Flow | Kind::Secret | Kind::Shake => Err(DecodeError::UnknownKind(head.kind)),
+            Kind::Flow | Kind::Secret | Kind::Shake | Kind::Line => {
+                Err(DecodeError::UnknownKind(head.kind))
+            }
         }
     }
 }
