@@ -4,8 +4,14 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 
+use sink::Precision;
+
 use crate::extcap::Extcap;
 use crate::shown::Shown;
+
+mod lines;
+
+pub(crate) use lines::{Bash, OfLines, Readline, TypedFormat, Zsh};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -20,6 +26,7 @@ Examples:
   sudo ecapture tls -m pcap -i any -w - -p 812 tcp port 443 | wireshark -k -i -
   sudo ecapture tls -m text,pcap -i eth0         both at once
   sudo ecapture tls --plaintext-pcap a.pcapng    plaintext as TCP streams, for Wireshark
+  sudo ecapture bash                             what is typed in bash; also zsh, readline
   sudo ecapture doctor                           what could be captured here, and what not
 
 Captured data goes to standard output or to the -o file, everything else to standard error.
@@ -87,6 +94,15 @@ pub(crate) enum Command {
     /// The same from GnuTLS only, as `tls --lib gnutls`
     #[command(visible_alias = "gnu", after_help = EXAMPLES)]
     Gnutls(Box<Tls>),
+    /// Show the command lines that are typed in bash, with their exit status
+    #[command(after_help = lines::EXAMPLES)]
+    Bash(Bash),
+    /// Show the command lines that are typed in zsh, with their exit status
+    #[command(after_help = lines::EXAMPLES)]
+    Zsh(Zsh),
+    /// Show the lines that are typed in any program that reads them by GNU Readline
+    #[command(after_help = lines::EXAMPLES)]
+    Readline(Readline),
     /// Say what could be captured on this machine, and what not and why
     Doctor,
     /// Capture a small HTTPS exchange of its own and compare it with what was sent
@@ -97,10 +113,6 @@ pub(crate) enum Command {
     Nspr(Rest),
     #[command(hide = true, visible_alias = "tlsgo")]
     Gotls(Rest),
-    #[command(hide = true)]
-    Bash(Rest),
-    #[command(hide = true)]
-    Zsh(Rest),
     #[command(hide = true)]
     Mysqld(Rest),
     #[command(hide = true)]
@@ -261,6 +273,17 @@ pub(crate) enum TimeUnit {
     Ns,
 }
 
+impl TimeUnit {
+    pub(crate) fn precision(self) -> Precision {
+        match self {
+            Self::S => Precision::Seconds,
+            Self::Ms => Precision::Millis,
+            Self::Us => Precision::Micros,
+            Self::Ns => Precision::Nanos,
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Colour {
     /// If standard output is a terminal and NO_COLOR is not set
@@ -285,10 +308,9 @@ pub(crate) fn not_yet(command: &Command) -> String {
     let what = match command {
         Command::Nspr(_) => "nspr: capturing from NSS",
         Command::Gotls(_) => "gotls: capturing from Go programs",
-        Command::Bash(_) => "bash: recording what is typed in bash",
-        Command::Zsh(_) => "zsh: recording what is typed in zsh",
         Command::Mysqld(_) => "mysqld: recording the statements of a MySQL server",
         Command::Postgres(_) => "postgres: recording the statements of a PostgreSQL server",
+        Command::Bash(_) | Command::Zsh(_) | Command::Readline(_) => "this command",
         Command::Tls(_) | Command::Gnutls(_) => "this command",
         Command::Doctor | Command::Demo | Command::Extcap(_) => "this command",
     };

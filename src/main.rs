@@ -17,7 +17,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use crate::args::{Args, Command};
+use crate::args::{Args, Command, Global};
 use crate::exit::{FAILED, Failure};
 
 fn main() -> ExitCode {
@@ -29,6 +29,13 @@ fn main() -> ExitCode {
     let args = Args::parse_from(words);
     let done = match args.command {
         Command::Tls(_) | Command::Gnutls(_) => capture(&args),
+        Command::Bash(ref bash) => {
+            lines(&args.global, config::LinesConfig::bash(&args.global, bash))
+        }
+        Command::Zsh(ref zsh) => lines(&args.global, config::LinesConfig::zsh(&args.global, zsh)),
+        Command::Readline(ref readline) => {
+            lines(&args.global, config::LinesConfig::readline(&args.global, readline))
+        }
         Command::Doctor => log::init(&args.global).and_then(|()| doctor::run()),
         Command::Extcap(ref extcap) => extcap::run(&args.global, extcap),
         Command::Demo => log::init(&args.global).and_then(|()| demo::run()),
@@ -50,4 +57,9 @@ fn capture(args: &Args) -> Result<(), Failure> {
     let config = config::Config::from_args(&args.global, tls, library)?;
     log::init(&args.global)?;
     run::run(&config)
+}
+
+fn lines(global: &Global, config: Result<config::LinesConfig, Failure>) -> Result<(), Failure> {
+    let config = config.and_then(|config| log::init(global).map(|()| config))?;
+    run::lines::run(&config)
 }

@@ -1,6 +1,7 @@
 //! What the words mean: arguments checked and turned into settings, before anything is started.
 
 mod descriptor;
+mod lines;
 mod packets;
 mod place;
 mod refuse;
@@ -14,11 +15,12 @@ use sink::Precision;
 use stream::proto::Options;
 use stream::protobuf::Descriptors;
 
-use crate::args::{Colour, Format, Global, Model, OnOverload, TimeUnit, Tls};
+use crate::args::{Colour, Format, Global, Model, OnOverload, Tls};
 use crate::exit::Failure;
 use crate::run::pcap::Rotation;
 use crate::shown::Selection;
 
+pub(crate) use lines::LinesConfig;
 pub(crate) use packets::Packets;
 pub(crate) use place::{KeylogFile, SyntheticFile};
 
@@ -124,12 +126,7 @@ impl Config {
             descriptors: descriptor::descriptors(&tls.proto_descriptor)?,
             lines: tls.summary,
             selection: tls.shown.selection(tls.raw)?,
-            precision: match tls.time {
-                TimeUnit::S => Precision::Seconds,
-                TimeUnit::Ms => Precision::Millis,
-                TimeUnit::Us => Precision::Micros,
-                TimeUnit::Ns => Precision::Nanos,
-            },
+            precision: tls.time.precision(),
             colour: tls.color,
             text,
             rotation: place::rotation(global, tls)?,

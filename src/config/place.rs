@@ -35,11 +35,16 @@ pub(super) fn keylog(tls: &Tls, library: Option<&str>) -> KeylogFile {
 }
 
 pub(super) fn output(global: &Global, tls: &Tls) -> Result<Option<PathBuf>, Failure> {
-    let named = match (&tls.output, &global.eventaddr) {
+    output_of(global, tls.output.as_deref())
+}
+
+/// Where it goes that `-o` or `--eventaddr` names.
+pub(super) fn output_of(global: &Global, o: Option<&Path>) -> Result<Option<PathBuf>, Failure> {
+    let named = match (o, &global.eventaddr) {
         (Some(_), Some(_)) => {
             return Err(Failure::usage("-o and --eventaddr name the same thing; use -o"));
         }
-        (Some(path), None) => path.clone(),
+        (Some(path), None) => path.to_owned(),
         (None, Some(address)) if address.contains("://") => {
             return Err(Failure::usage(format!(
                 "--eventaddr {address}: sending captured data elsewhere is not in this version; \
@@ -62,22 +67,39 @@ pub(super) fn synthetic(tls: &Tls) -> Option<SyntheticFile> {
 
 /// When the file of plaintext is put aside, by eCapture's flags.
 pub(super) fn rotation(global: &Global, tls: &Tls) -> Result<Rotation, Failure> {
-    let (size, time) = (global.eventroratesize, global.eventroratetime);
-    let rotation = Rotation {
-        bytes: (size > 0).then(|| size.saturating_mul(1_000_000)),
-        age: (time > 0).then(|| Duration::from_secs(time)),
-    };
-    if rotation.is_on() && (!tls.model.contains(&Model::Text) || names_stdout(global, tls)) {
-        return Err(Failure::usage(
-            "--eventroratesize and --eventroratetime put a file of plaintext aside; name it with -o",
-        ));
+    if asked_aside(global).is_on() && !tls.model.contains(&Model::Text) {
+        return Err(Failure::usage(ASIDE));
+    }
+    rotation_of(global, tls.output.as_deref())
+}
+
+/// When the file is put aside that `-o` or `--eventaddr` names.
+pub(super) fn rotation_of(global: &Global, o: Option<&Path>) -> Result<Rotation, Failure> {
+    let rotation = asked_aside(global);
+    if rotation.is_on() && goes_to_stdout(global, o) {
+        return Err(Failure::usage(ASIDE));
     }
     Ok(rotation)
 }
 
+const ASIDE: &str =
+    "--eventroratesize and --eventroratetime put a file of plaintext aside; name it with -o";
+
+fn asked_aside(global: &Global) -> Rotation {
+    let (size, time) = (global.eventroratesize, global.eventroratetime);
+    Rotation {
+        bytes: (size > 0).then(|| size.saturating_mul(1_000_000)),
+        age: (time > 0).then(|| Duration::from_secs(time)),
+    }
+}
+
 /// Whether plaintext goes to standard output.
 pub(super) fn names_stdout(global: &Global, tls: &Tls) -> bool {
-    let named = tls.output.as_deref().or(global.eventaddr.as_deref().map(Path::new));
+    goes_to_stdout(global, tls.output.as_deref())
+}
+
+fn goes_to_stdout(global: &Global, o: Option<&Path>) -> bool {
+    let named = o.or(global.eventaddr.as_deref().map(Path::new));
     named.is_none_or(|path| is_stdout(path) || path.as_os_str().is_empty())
 }
 

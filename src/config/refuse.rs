@@ -8,28 +8,18 @@ use crate::exit::Failure;
 
 /// Refuses what is not offered, or not together.
 pub(super) fn refuse(global: &Global, tls: &Tls) -> Result<(), Failure> {
-    let refused = [
-        (
-            tls.keylogfile.is_some() && !tls.model.contains(&Model::Keylog),
-            "-k names the file of -m keylog; add keylog to -m",
-        ),
-        (global.btf == 2, "-b 2 asks for programs without BTF; there are none, BTF is needed"),
-        (global.btf > 2, "-b takes 0 (find out) or 1 (BTF)"),
-        (
-            global.ecaptureq.is_some(),
-            "--ecaptureq (a server for eCapture's desktop program) is not in this version; pipe \
-             --format json",
-        ),
-        (
-            global.listen.is_some(),
-            "--listen (changing a running capture over HTTP) is not in this version; start \
-             ecapture anew",
-        ),
-    ];
+    let refused = [(
+        tls.keylogfile.is_some() && !tls.model.contains(&Model::Keylog),
+        "-k names the file of -m keylog; add keylog to -m",
+    )];
     let (text, packets) = (tls.model.contains(&Model::Text), tls.model.contains(&Model::Pcap));
     let without_packets = if packets { Vec::new() } else { refused_without_packets(tls) };
     let without_text = if text { Vec::new() } else { refused_without_text(global, tls) };
-    let refused = refused.into_iter().chain(without_packets).chain(without_text);
+    let refused = refused
+        .into_iter()
+        .chain(refused_anywhere(global))
+        .chain(without_packets)
+        .chain(without_text);
     let refused = refused.chain(refused_beside_packets_of_plaintext(global, tls)).chain([
         (
             tls.keep_bytes.is_some()
@@ -79,10 +69,39 @@ pub(super) fn refuse(global: &Global, tls: &Tls) -> Result<(), Failure> {
             "keys can't go to standard output beside something else; name a file with -k",
         ),
     ]);
-    match refused.into_iter().find(|(typed, _)| *typed) {
+    first(refused)
+}
+
+/// Refuses what is not offered by commands that show lines.
+pub(super) fn refuse_of_lines(global: &Global) -> Result<(), Failure> {
+    first(refused_anywhere(global).into_iter().chain([
+        (global.hex, "--hex is for `ecapture tls`; lines are text, and --format json has base64"),
+        (global.tsize > 0, "-t is for `ecapture tls`; lines are taken whole, up to 1 MiB of each"),
+    ]))
+}
+
+fn first(mut refused: impl Iterator<Item = (bool, &'static str)>) -> Result<(), Failure> {
+    match refused.find(|(typed, _)| *typed) {
         Some((_, sentence)) => Err(Failure::usage(sentence)),
         None => Ok(()),
     }
+}
+
+fn refused_anywhere(global: &Global) -> [(bool, &'static str); 4] {
+    [
+        (global.btf == 2, "-b 2 asks for programs without BTF; there are none, BTF is needed"),
+        (global.btf > 2, "-b takes 0 (find out) or 1 (BTF)"),
+        (
+            global.ecaptureq.is_some(),
+            "--ecaptureq (a server for eCapture's desktop program) is not in this version; pipe \
+             --format json",
+        ),
+        (
+            global.listen.is_some(),
+            "--listen (changing a running capture over HTTP) is not in this version; start \
+             ecapture anew",
+        ),
+    ]
 }
 
 fn refused_beside_packets_of_plaintext(global: &Global, tls: &Tls) -> Vec<(bool, &'static str)> {

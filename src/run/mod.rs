@@ -7,6 +7,7 @@ mod context;
 mod keyless;
 mod keylog;
 mod keys;
+pub(crate) mod lines;
 mod listener;
 mod lost;
 mod older;
@@ -96,7 +97,7 @@ struct News {
 impl Capture {
     fn start(config: &Config, stop: &Stop) -> Result<Self, Failure> {
         let settings = &config.settings;
-        let features = ready_to_run()?;
+        let features = ready_to_run("tls")?;
         let watch = config.hooking().then(|| Watch::start(&settings.pids)).transpose()?;
         let scout = config.hooking().then(|| Scout::start(settings)).transpose()?;
         // Packets are kept from here on, and read when it is known whose they are.
@@ -275,11 +276,11 @@ impl News {
 }
 
 /// Checks everything that a capture needs, and reports all that is missing at once.
-fn ready_to_run() -> Result<Features, Failure> {
+fn ready_to_run(command: &str) -> Result<Features, Failure> {
     let rights = Rights::own().missing();
     if !rights.is_empty() {
         return Err(Failure::failed(format!(
-            "not permitted: {} missing; run it as root, such as `sudo ecapture tls`",
+            "not permitted: {} missing; run it as root, such as `sudo ecapture {command}`",
             rights.join(", ")
         )));
     }
@@ -314,7 +315,7 @@ fn tell(report: Report) {
     match report {
         Report::Hooked(hooked) => {
             let user = hooked.pid.map_or_else(
-                || "named by --libssl".to_owned(),
+                || "named by hand".to_owned(),
                 |pid| format!("first seen in {}[{pid}]", comm(pid)),
             );
             let symbols: Vec<_> =

@@ -18,6 +18,7 @@ mod place;
 mod synthetic;
 mod text;
 mod time;
+mod typed;
 mod unhooked;
 
 use stream::{Close, Conn, Gap, Message, Messages, Output, Piece, Totals};
@@ -30,6 +31,7 @@ pub use place::{Place, PlaceError};
 pub use synthetic::{Synthetic, Taken};
 pub use text::{Text, TextOptions};
 pub use time::{Precision, compact_time, precise_time};
+pub use typed::{Typed, TypedLines, TypedSummary};
 pub use unhooked::Unhooked;
 
 /// A format. Nothing here allocates per call, apart from growing `out`.
