@@ -25,6 +25,7 @@ mod text;
 mod totals;
 mod trace;
 mod tree;
+mod typing;
 mod victim;
 
 pub use asyncio::{Asyncio, assert_logged};
@@ -50,4 +51,5 @@ pub use trace::{Trace, traced_curl};
 pub use tree::{
     curl, ecapture_binary, libssl_in_use, node_in_use, python, python_with_readers, source_path,
 };
+pub use typing::{Typed, Typist};
 pub use victim::{Moved, Sum, Tlsdrive, Told, Victim};
