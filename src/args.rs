@@ -94,6 +94,9 @@ pub(crate) enum Command {
     /// The same from GnuTLS only, as `tls --lib gnutls`
     #[command(visible_alias = "gnu", after_help = EXAMPLES)]
     Gnutls(Box<Tls>),
+    /// The same from NSS only, as `tls --lib nss`
+    #[command(visible_alias = "nss", after_help = EXAMPLES)]
+    Nspr(Box<Tls>),
     /// Show the command lines that are typed in bash, with their exit status
     #[command(after_help = lines::EXAMPLES)]
     Bash(Bash),
@@ -109,8 +112,6 @@ pub(crate) enum Command {
     Demo,
     /// Capture for Wireshark, which then lists ecapture beside the network's interfaces
     Extcap(Extcap),
-    #[command(hide = true, visible_alias = "nss")]
-    Nspr(Rest),
     #[command(hide = true, visible_alias = "tlsgo")]
     Gotls(Rest),
     #[command(hide = true)]
@@ -138,7 +139,7 @@ pub(crate) struct Tls {
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub(crate) lib: Vec<String>,
     /// Hook this file too; may be repeated
-    #[arg(long, value_name = "PATH", alias = "gnutls")]
+    #[arg(long, value_name = "PATH", aliases = ["gnutls", "nspr"])]
     pub(crate) libssl: Vec<PathBuf>,
     /// Only processes in this control group (v2) and below
     #[arg(
@@ -298,6 +299,7 @@ impl Command {
         match self {
             Self::Tls(tls) => Some((tls, None)),
             Self::Gnutls(tls) => Some((tls, Some("gnutls"))),
+            Self::Nspr(tls) => Some((tls, Some("nss"))),
             _ => None,
         }
     }
@@ -306,12 +308,11 @@ impl Command {
 /// The sentence for a command of eCapture's that is not offered yet.
 pub(crate) fn not_yet(command: &Command) -> String {
     let what = match command {
-        Command::Nspr(_) => "nspr: capturing from NSS",
         Command::Gotls(_) => "gotls: capturing from Go programs",
         Command::Mysqld(_) => "mysqld: recording the statements of a MySQL server",
         Command::Postgres(_) => "postgres: recording the statements of a PostgreSQL server",
         Command::Bash(_) | Command::Zsh(_) | Command::Readline(_) => "this command",
-        Command::Tls(_) | Command::Gnutls(_) => "this command",
+        Command::Tls(_) | Command::Gnutls(_) | Command::Nspr(_) => "this command",
         Command::Doctor | Command::Demo | Command::Extcap(_) => "this command",
     };
     format!("{what} is not in this version; `ecapture tls` captures from TLS libraries")

@@ -12,7 +12,7 @@ use crate::keys::{self, Finder};
 use crate::keyscan::KeySites;
 use crate::lines::{self, Lines};
 use crate::plan::{Numbered, Placement, Probed, plan};
-use crate::target::{self, Call, KNOWN, Op, TARGETS};
+use crate::target::{self, Call, KNOWN, Op, Row, TARGETS};
 
 /// What a file carries.
 pub(crate) enum Found {
@@ -154,7 +154,8 @@ pub(crate) fn examine(file: &File, seek: Seek<'_>) -> Result<Found, ElfError> {
     }
     // The end of connections alone is nothing to look at.
     let of = |function: &Function<Numbered>| target::of_row(function.what.0);
-    let target = functions.iter().find(|function| function.what.1.returns()).and_then(of);
+    let tells = |row: &Row| row.returns() && !row.is_marked();
+    let target = functions.iter().find(|function| tells(function.what.1)).and_then(of);
     let name = target.or(known);
     functions.retain(|function| seek.wants(of(function)));
     let moving = functions.iter().find(|function| function.what.1.returns());

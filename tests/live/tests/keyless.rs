@@ -40,7 +40,7 @@ for _ in range(3):
             let server = KeyServer::start(&["-www"]);
             let pid = git(&server);
             // While it goes on, and at the end.
-            capture.await_said(&format!(" of PID {pid} (python3, Mbed TLS in "));
+            capture.await_said(&format!(" of PID {pid} (python3, mbedtls in "));
             server.stop();
             let (_, said) = capture.stop();
             let lines = missed(&said, pid);
@@ -69,7 +69,7 @@ for _ in range(3):
             let of = all.iter().find(|one| one["pid"] == pid).expect("the client");
             assert_eq!((&of["connections"], &of["comm"]), (&3.into(), &"python3".into()), "{last}");
             let (why, exe) = (of["why"].as_str(), of["exe"].as_str());
-            assert!(why.is_some_and(|why| why.starts_with("Mbed TLS in /")), "{last}");
+            assert!(why.is_some_and(|why| why.starts_with("mbedtls in /")), "{last}");
             assert!(exe.is_some_and(|exe| exe.contains("python3")), "{last}");
             server.stop();
         }

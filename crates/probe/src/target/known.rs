@@ -11,13 +11,7 @@ pub struct Known {
 }
 
 /// Recognised by what they export.
-pub const KNOWN: &[Known] = &[
-    known("SSL_ImportFD", "NSS"),
-    known("mbedtls_ssl_read", "Mbed TLS"),
-    known("wolfSSL_read", "wolfSSL"),
-    known("s2n_send", "s2n"),
-    known("crypto/tls.(*Conn).Write", "Go crypto/tls"),
-];
+pub const KNOWN: &[Known] = &[known("crypto/tls.(*Conn).Write", "Go crypto/tls")];
 
 const fn known(symbol: &'static str, name: &'static str) -> Known {
     Known { symbol, name }

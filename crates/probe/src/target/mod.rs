@@ -5,14 +5,25 @@
 
 mod gnutls;
 mod known;
+mod mbedtls;
+mod nss;
 mod openssl;
 mod row;
+mod s2n;
+mod wolfssl;
 
 pub use known::{KNOWN, Known};
 pub use row::{Buf, Call, Len, Op, Peek, Row};
 
 /// Every library that can be hooked.
-pub const TARGETS: &[&Target] = &[&openssl::OPENSSL, &gnutls::GNUTLS];
+pub const TARGETS: &[&Target] = &[
+    &openssl::OPENSSL,
+    &gnutls::GNUTLS,
+    &nss::NSS,
+    &mbedtls::MBEDTLS,
+    &wolfssl::WOLFSSL,
+    &s2n::S2N,
+];
 
 /// One library, by what it exports.
 #[derive(Debug)]

@@ -178,6 +178,12 @@ impl Row {
         }
     }
 
+    /// Whether the function works on more than a library's connections, and is found without the
+    /// library.
+    pub(crate) fn is_marked(&self) -> bool {
+        matches!(self.op, Op::Call(Call { marked: true, .. }))
+    }
+
     /// Whether the row's function is also looked at when it returns.
     pub fn returns(&self) -> bool {
         !matches!(self.op, Op::End(_) | Op::Reset(_))
