@@ -145,6 +145,12 @@ impl Typed {
     /// Stops it; what it showed of a process, and the summary.
     #[track_caller]
     pub fn stop(self, pid: u32) -> (Vec<Value>, Value) {
+        self.stop_for(&[pid])
+    }
+
+    /// The same for several processes.
+    #[track_caller]
+    pub fn stop_for(self, pids: &[u32]) -> (Vec<Value>, Value) {
         let output = self.output();
         let finished = self.process.stop(Signal::INT).success();
         assert!(finished.stdout.is_empty(), "with -o, standard output stays empty");
@@ -154,7 +160,7 @@ impl Typed {
         let mut lines: Vec<Value> = lines.collect();
         let summary = lines.pop().expect("a summary");
         assert_eq!(summary["type"], "summary");
-        lines.retain(|line| line["pid"] == pid);
+        lines.retain(|line| pids.iter().any(|&pid| line["pid"] == pid));
         (lines, summary)
     }
 }

@@ -4,7 +4,7 @@ mod live {
     mod root {
         use std::{fs, path::Path};
 
-        use live::{Process, Typed, Typist};
+        use live::{Process, Typed, Typist, source_path};
         use serde_json::{Value, json};
 
         /// Text and status of each command.
@@ -230,6 +230,41 @@ mod live {
             typed.command(sqlite.pid(), ".quit");
             let (lines, _) = typed.stop(sqlite.pid());
             assert_eq!(lines.len(), 2, "each line once: {lines:?}");
+        }
+
+        /// A program with bash's symbols, compiled into `dir`, whose readline is a library.
+        fn bash_beside_readline(dir: &Path) -> String {
+            let program = dir.join("bash").to_str().expect("UTF-8").to_owned();
+            let source = source_path("tests/programs/bash_beside_readline.c");
+            let source = source.to_str().expect("UTF-8");
+            let flags = ["-std=gnu11", "-O1", "-Wall", "-Wextra", "-Werror", "-rdynamic"];
+            let files = ["-o", &program, source, "-lreadline"];
+            Process::run("cc", flags.into_iter().chain(files)).success();
+            program
+        }
+
+        #[test]
+        fn a_shell_with_readline_as_a_library() {
+            let dir = tempfile::tempdir().expect("a temporary directory");
+            let program = bash_beside_readline(dir.path());
+            let mut running = Typist::start(&program, [""; 0]).at("prompt> ");
+            let typed = Typed::start("bash", &[]);
+            let mut later = Typist::start(&program, [""; 0]).at("prompt> ");
+            for shell in [&mut running, &mut later] {
+                for line in ["exit 4", "false \\", "|| exit 5", "read", "nothing", "!!"] {
+                    shell.line(line);
+                }
+                typed.command(shell.pid(), "true");
+            }
+            let (running, later) = (running.pid(), later.pid());
+            let (lines, _) = typed.stop_for(&[running, later]);
+            let expected =
+                [one("exit 4", 4), one("false \\\n|| exit 5", 5), one("read", 5), one("true", 0)];
+            for pid in [running, later] {
+                let lines: Vec<Value> =
+                    lines.iter().filter(|line| line["pid"] == pid).cloned().collect();
+                assert_eq!(shown(&lines), expected);
+            }
         }
 
         /// 1 MiB of a line is taken, and that there was more is said.
