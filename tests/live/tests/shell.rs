@@ -4,7 +4,7 @@ mod live {
     mod root {
         use std::{fs, path::Path};
 
-        use live::{Process, Typed, Typist, source_path};
+        use live::{Process, Typed, Typist, ecapture_binary, source_path};
         use serde_json::{Value, json};
 
         /// Text and status of each command.
@@ -129,6 +129,57 @@ mod live {
             let (lines, _) = typed.stop(shell.pid());
             let expected = [one("set +H; read -e -p 'na''me? ' x", 0), one("echo !done", 0)];
             assert_eq!(shown(&lines), expected);
+        }
+
+        #[test]
+        fn what_vared_reads_is_no_command() {
+            let typed = Typed::start("zsh", &[]);
+            let mut shell = Typist::zsh();
+            shell.line("x=; vared -p 'na''me? ' x");
+            shell.shows("name? ");
+            shell.line("my secret");
+            shell.line("false # done");
+            typed.command(shell.pid(), "false # done");
+            let (lines, _) = typed.stop(shell.pid());
+            // A comment is none to an interactive zsh, so `false` has arguments.
+            assert_eq!(
+                shown(&lines),
+                [one("x=; vared -p 'na''me? ' x", 0), one("false # done", 1)]
+            );
+        }
+
+        #[test]
+        fn a_shell_that_is_replaced_and_one_that_is_killed() {
+            let typed = Typed::start("bash", &[]);
+            let (mut replaced, mut killed) = (Typist::bash(), Typist::bash());
+            replaced.line("exec true");
+            let line = typed.command(replaced.pid(), "exec true");
+            assert_eq!((&line["status"], &line["ns"]), (&Value::Null, &Value::Null));
+            killed.line("kill -9 $$");
+            let line = typed.command(killed.pid(), "kill -9 $$");
+            assert_eq!(line["status"], 137);
+        }
+
+        /// What runs when the capture ends is shown, without a status.
+        #[test]
+        fn a_command_that_still_runs() {
+            let typed = Typed::start("bash", &[]);
+            let mut shell = Typist::bash();
+            shell.line("echo run''ning; read");
+            shell.shows("running");
+            let (lines, _) = typed.stop(shell.pid());
+            assert_eq!(shown(&lines), [one("echo run''ning; read", Value::Null)]);
+            assert_eq!(lines[0]["ns"], Value::Null);
+        }
+
+        #[test]
+        fn a_file_that_is_no_shell_is_refused() {
+            let args = ["bash", "--bash", "/bin/true"];
+            let refused = Process::run(&ecapture_binary().to_string_lossy(), args);
+            assert_eq!(refused.status.code(), Some(1));
+            let said = "ecapture: --bash /bin/true: defines none of the probed functions \
+                (readline, pre_process_line, …); name a bash that exports its symbols";
+            assert!(refused.stderr_text().starts_with(said), "{}", refused.stderr_text());
         }
 
         #[test]
