@@ -258,9 +258,10 @@ enum abi_label {
     LABEL_EXPORTER_SECRET = 8,
 };
 
-/* Added to a label: the text is not that of a key log, but what the secret is computed from. */
+/* Added to a label whose text is not that of a key log. */
 enum abi_label_flag {
-    LABEL_DERIVES = 128,
+    LABEL_USES = 64,     /* what else is computed from the secret, when its connection needs it */
+    LABEL_DERIVES = 128, /* what the secret is computed from */
 };
 
 /*

@@ -42,7 +42,8 @@ static __always_inline u8 derived_by_params(u64 at) {
     return label;
 }
 
-/* Which secret a call computes, and how long it will be if the text says so; 0: none of ours. */
+/* Which secret a call computes, or uses if it is TLS 1.2's; and how long it will be if the text
+ * says so. 0: none of ours. */
 static __always_inline u8 derived(struct pt_regs *ctx, const struct abi_site *site, u32 *len) {
     struct hkdf_label hkdf;
     u64 at;
@@ -52,7 +53,7 @@ static __always_inline u8 derived(struct pt_regs *ctx, const struct abi_site *si
     if (site->flags & SITE_PARAMS)
         return derived_by_params(at);
     if (!(site->flags & SITE_HKDF))
-        return derived_at(at, 0);
+        return used_at(at);
     if (bpf_probe_read_user(&hkdf, sizeof(hkdf), (void *)at) || !hkdf.text_len)
         return 0;
     *len = hkdf.len[0] << 8 | hkdf.len[1];

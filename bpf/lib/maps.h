@@ -212,10 +212,12 @@ struct {
 struct derivation {
     u64 out; /* where the secret will be when the call returns, or 0 */
     u64 sp;  /* the stack pointer then */
-    u32 len;
+    u16 len;
     u8 label;
     u8 done;  /* the secret was read */
     u16 site; /* whose return that is: it may call others that compute */
+    u8 rival; /* another one was computed before it and not logged: whose is which? */
+    u8 pad;
     u8 secret[ABI_SECRET];
 };
 

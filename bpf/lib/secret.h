@@ -54,7 +54,7 @@ static __always_inline u8 text_at(u64 text, u64 len) {
 static __always_inline u8 label_at(u64 text, u64 len) {
     u8 label = text_at(text, len);
 
-    return label & LABEL_DERIVES ? 0 : label;
+    return label & (LABEL_DERIVES | LABEL_USES) ? 0 : label;
 }
 
 /* The label of the secret that is computed from a text. */
@@ -62,6 +62,13 @@ static __always_inline u8 derived_at(u64 text, u64 len) {
     u8 label = text_at(text, len);
 
     return label & LABEL_DERIVES ? label & ~LABEL_DERIVES : 0;
+}
+
+/* The label of the secret that a text goes with into a computation. */
+static __always_inline u8 used_at(u64 text) {
+    u8 label = text_at(text, 0);
+
+    return label & LABEL_USES ? label & ~LABEL_USES : 0;
 }
 
 /* A master secret has 48 bytes, every other one as many as SHA-256 or SHA-384 gives. */
@@ -75,11 +82,15 @@ static __always_inline bool secret_read(u8 *to, u32 len, u64 from) {
     return !bpf_probe_read_user(to, ABI_SECRET, (void *)from);
 }
 
+static __always_inline void secret_forget(struct derivation *made) {
+    made->label = 0;
+    made->done = 0;
+}
+
 /* The secret that a thread computed; it is told once. */
 static __always_inline bool secret_made(u8 *to, struct derivation *made) {
     __builtin_memcpy(to, made->secret, ABI_SECRET);
-    made->label = 0;
-    made->done = 0;
+    secret_forget(made);
     return true;
 }
 

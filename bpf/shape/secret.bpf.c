@@ -32,7 +32,9 @@ int secret_logged(struct pt_regs *ctx) {
         return 0;
     if (site->flags & SITE_DERIVED) {
         made = bpf_map_lookup_elem(&derivations, &thread);
-        if (!made || !made->done || made->label != label) {
+        if (!made || !made->done || made->label != label || made->rival) {
+            if (made)
+                secret_forget(made);
             count(CNT_SECRETS_UNREADABLE, 1);
             return 0;
         }
@@ -65,28 +67,31 @@ int secret_logged(struct pt_regs *ctx) {
 /* A secret is about to be computed: it will stand where `secret` leads to when the call returns. */
 SEC("uprobe")
 int secret_begun(struct pt_regs *ctx) {
-    u64 cookie = cookie_of(ctx), thread = bpf_get_current_pid_tgid(), len = 0;
+    u64 cookie = cookie_of(ctx), thread = bpf_get_current_pid_tgid(), counted = 0;
+    u32 len = 0;
     struct derivation fresh = {.site = (u16)cookie, .sp = PT_REGS_SP(ctx)}, *begun;
     const struct abi_site *site = site_of(cookie);
 
     if (!site || !wanted())
         return 0;
     if (!(site->flags & SITE_UNNAMED)) {
-        fresh.label = derived(ctx, site, &fresh.len);
+        fresh.label = derived(ctx, site, &len);
         if (!fresh.label)
             return 0;
         if (site->flags & SITE_LENGTH) {
-            if (!reach(ctx, &site->secret_len, &len))
+            if (!reach(ctx, &site->secret_len, &counted))
                 return 0;
-            fresh.len = len;
+            len = counted;
         }
-        if (!length_fits(fresh.label, fresh.len))
+        if (!length_fits(fresh.label, len))
             return 0;
+        fresh.len = len;
         if (!(site->flags & SITE_LATER) && !reach(ctx, &site->secret, &fresh.out))
             return 0;
         begun = bpf_map_lookup_elem(&derivations, &thread);
         if (begun && computes_part(begun, &fresh))
             return 0;
+        fresh.rival = begun && begun->done && begun->label == fresh.label;
         bpf_map_update_elem(&derivations, &thread, &fresh, BPF_ANY);
         return 0;
     }

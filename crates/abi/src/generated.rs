@@ -1170,6 +1170,8 @@ impl Label {
     }
 }
 
+/// `LABEL_USES` of `enum abi_label_flag`.
+pub const LABEL_USES: u8 = 64;
 /// `LABEL_DERIVES` of `enum abi_label_flag`.
 pub const LABEL_DERIVES: u8 = 128;
 

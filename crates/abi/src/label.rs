@@ -39,6 +39,15 @@ impl Label {
         }
     }
 
+    /// The text that something is computed with from this secret, once in every handshake, resumed
+    /// ones too: the keys of a connection, from a master secret (RFC 5246, section 6.3).
+    pub const fn used_with(self) -> Option<&'static str> {
+        match self {
+            Self::ClientRandom => Some("key expansion"),
+            _ => None,
+        }
+    }
+
     /// Whether a secret under this label may have so many bytes: a master secret has 48
     /// (RFC 5246, section 8.1), a traffic secret as many as the hash of its cipher suite, SHA-256
     /// or SHA-384 (RFC 8446, sections 7.1 and B.4).
@@ -68,7 +77,7 @@ mod tests {
         for label in Label::ALL {
             assert_eq!(label.padded().last(), Some(&0));
             assert!(label.padded().starts_with(label.text().as_bytes()));
-            for text in label.derived_from() {
+            for text in label.derived_from().into_iter().chain(label.used_with()) {
                 assert!(padded(text).starts_with(text.as_bytes()) && text.len() < LABEL);
             }
         }

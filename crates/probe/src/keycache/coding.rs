@@ -10,7 +10,7 @@ use crate::site::{Arch, Cost};
 
 /// The format, and the rules of the search: other rules find other sites. The last number changes
 /// with either.
-const HEAD: &[u8] = concat!("ecapture ", env!("CARGO_PKG_VERSION"), " key sites 3\n").as_bytes();
+const HEAD: &[u8] = concat!("ecapture ", env!("CARGO_PKG_VERSION"), " key sites 4\n").as_bytes();
 /// Entries of one kind in a file's sites: far more than are ever found.
 const MOST: usize = 64;
 

@@ -15,12 +15,14 @@ use crate::table::Table;
 
 pub(crate) use finder::Finder;
 
-/// What texts mean to the kernel half: the labels of a key log, and what secrets are computed from.
+/// What texts mean to the kernel half: the labels of a key log, and what secrets are computed from
+/// and used with.
 pub(crate) fn texts() -> impl Iterator<Item = ([u8; abi::LABEL], u8)> {
     Label::ALL.iter().flat_map(|&label| {
-        let derives = label.derived_from();
-        let derives = derives.map(|text| (abi::padded(text), label as u8 | abi::LABEL_DERIVES));
-        std::iter::once((label.padded(), label as u8)).chain(derives)
+        let with = move |flag: u8| move |text| (abi::padded(text), label as u8 | flag);
+        let derives = label.derived_from().map(with(abi::LABEL_DERIVES));
+        let uses = label.used_with().map(with(abi::LABEL_USES));
+        std::iter::once((label.padded(), label as u8)).chain(derives).chain(uses)
     })
 }
 

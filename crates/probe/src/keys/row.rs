@@ -70,8 +70,9 @@ pub(super) fn of_kdf(kind: KdfKind) -> Option<abi::Site> {
         KdfKind::EvpKdfDerive => (arg(3), arg(1), arg(2), abi::SITE_PARAMS),
         KdfKind::HmacUpdate => (arg(1), None, None, abi::SITE_HKDF | abi::SITE_LATER),
         KdfKind::HmacFinish => (None, arg(1), None, abi::SITE_UNNAMED),
-        KdfKind::TlsPHash => (arg(2), member(4, 8), member(4, 16), 0),
-        KdfKind::TlsPrf => (arg(1), member(3, 8), member(3, 16), 0),
+        // What goes in, not what comes out: a resumed session's secret is computed by nobody.
+        KdfKind::TlsPHash => (arg(2), member(1, 8), member(1, 16), 0),
+        KdfKind::TlsPrf => (arg(1), member(0, 8), member(0, 16), 0),
     };
     let or_none = |part: Option<Chain>| part.map_or(Some(abi::Chain::default()), |p| chain(&p));
     let flags = flags | if len.is_some() { abi::SITE_LENGTH } else { 0 };

@@ -41,9 +41,9 @@ impl KdfKind {
     fn args(self) -> u8 {
         match self {
             KdfKind::HkdfExpand => 6,
-            KdfKind::TlsPHash => 5,
-            KdfKind::EvpKdfDerive | KdfKind::TlsPrf => 4,
-            KdfKind::HmacUpdate | KdfKind::HmacFinish => 2,
+            KdfKind::EvpKdfDerive => 4,
+            KdfKind::TlsPHash => 3,
+            KdfKind::HmacUpdate | KdfKind::HmacFinish | KdfKind::TlsPrf => 2,
         }
     }
 }

@@ -141,8 +141,8 @@ pub enum KdfKind {
     HmacUpdate,
     /// `HMAC_Finish(cx, out, out_len, max)`: the secret is in `out` when it returns. NSS, freebl.
     HmacFinish,
-    /// `TLS_P_hash(hash, secret, label, seed, result, fips)`: the master secret is in the
-    /// `SECItem` `result` when it returns. NSS, freebl.
+    /// `TLS_P_hash(hash, secret, label, seed, result, fips)`: the master secret is the `SECItem`
+    /// `secret` when a connection's keys are computed from it. NSS, freebl.
     TlsPHash,
     /// `TLS_PRF(secret, label, seed, result, fips)`: the same of TLS before 1.2. NSS, freebl.
     TlsPrf,
