@@ -1,6 +1,7 @@
 """A server by the BoringSSL within a file that keeps its symbols and exports nothing: the functions
 are called where the symbols say. It answers GET with a page and the end, everything else with the
-same: boringssl_server.py FILE CERT KEY. Asks clients for a certificate, which must be the server's."""
+same: boringssl_server.py FILE CERT KEY. Asks clients for a certificate, which must be the server's, and
+takes early data."""
 
 import ctypes
 import socket
@@ -32,6 +33,7 @@ assert trust(context, cert.encode(), None)
 function("SSL_CTX_set_verify", None, pointer, number, pointer)(context, 1, None)
 named = function("SSL_CTX_set_session_id_context", number, pointer, text, ctypes.c_size_t)
 assert named(context, b"tests", 5)
+function("SSL_CTX_set_early_data_enabled", None, pointer, number)(context, 1)
 new = function("SSL_new", pointer, pointer)
 set_fd = function("SSL_set_fd", number, pointer, number)
 accept = function("SSL_accept", number, pointer)

@@ -109,8 +109,14 @@ pub fn assert_same_keys(captured: &[String], peers: &[Vec<String>], stderr: &str
     let once: BTreeSet<_> = ours.iter().collect();
     assert_eq!(once.len(), ours.len(), "a key stands twice:\n{ours:#?}");
     let logged: BTreeSet<_> = peers.iter().flatten().collect();
-    let ours_once: BTreeSet<_> = ours.iter().copied().collect();
-    assert!(ours_once == logged, "captured:\n{ours_once:#?}\nlogged:\n{logged:#?}\n{stderr}");
+    let ours: BTreeSet<_> = ours.into_iter().collect();
+    let missing: Vec<_> = logged.difference(&ours).collect();
+    let other: Vec<_> = ours.difference(&logged).collect();
+    let right = ours.len() - other.len();
+    assert!(
+        missing.is_empty() && other.is_empty(),
+        "{right} keys are right\nlogged alone: {missing:#?}\ncaptured alone: {other:#?}\n{stderr}"
+    );
 }
 
 /// `openssl s_server` that logs its keys and serves one connection after the other.
@@ -147,6 +153,11 @@ impl KeyServer {
         format!("127.0.0.1:{}", self.port)
     }
 
+    /// The same, its port alone.
+    pub fn port(&self) -> String {
+        self.port.to_string()
+    }
+
     /// What it serves.
     pub fn url(&self) -> String {
         format!("https://localhost:{}/", self.port)
@@ -156,6 +167,23 @@ impl KeyServer {
     #[track_caller]
     pub fn await_received(&self, bytes: &[u8]) {
         self.process.stdout_holds(bytes);
+    }
+
+    /// The same, so many times in all.
+    #[track_caller]
+    pub fn await_repeated(&self, bytes: &[u8], times: usize) {
+        self.process.stdout_repeats(bytes, times);
+    }
+
+    /// Whether such a server has said or received this by now.
+    pub fn has_said(&self, text: &str) -> bool {
+        self.process.has_said(text)
+    }
+
+    /// Ends the connection that a server without `-www` has; it waits for the next one.
+    #[track_caller]
+    pub fn end_connection(&mut self) {
+        self.process.feed(b"q\n", false);
     }
 
     /// Its certificate and a folder to go with it.
@@ -198,14 +226,6 @@ pub fn await_content(path: &Path) {
         assert!(Instant::now() < until, "{} stays empty", path.display());
         thread::sleep(Duration::from_millis(20));
     }
-}
-
-/// Runs a program to its end; which one it was.
-#[track_caller]
-pub fn run_and_name(command: Command, version: &[&str]) -> String {
-    let program = command.get_program().to_string_lossy().into_owned();
-    Process::start(command).finish().success();
-    format!("{program}: {}", version_of(&program, version))
 }
 
 /// The first line of what a program says of its version.

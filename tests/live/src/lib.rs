@@ -17,6 +17,7 @@ mod message;
 mod openssl;
 mod output;
 mod peers;
+mod port;
 mod process;
 mod quic;
 mod recording;
@@ -33,14 +34,13 @@ pub use capture::{Capture, Outcome, assert_private};
 pub use cert::Cert;
 pub use compare::{Addresses, assert_same, assert_shown};
 pub use event::{Event, Kind};
-pub use handshakes::{Offer, early_data, every_handshake, s_client};
-pub use keys::{
-    KeyCapture, KeyServer, assert_same_keys, await_content, log_lines, run_and_name, version_of,
-};
+pub use handshakes::{Offer, early_data, every_handshake, handshakes, s_client, try_early_data};
+pub use keys::{KeyCapture, KeyServer, assert_same_keys, await_content, log_lines, version_of};
 pub use machine::Machine;
 pub use message::{answers, assert_whole, body, messages, of_kind};
 pub use openssl::{OpenSsl, libressl, openssl_102};
 pub use peers::peers;
+pub use port::{await_port, free_port};
 pub use process::{Finished, Process, deadline};
 pub use quic::{Http3, Quic};
 pub use recording::{Conn, Dir, Gap, Recording, Stream};
@@ -49,7 +49,8 @@ pub use text::altered_bytes;
 pub use totals::{Total, Totals};
 pub use trace::{Trace, traced_curl};
 pub use tree::{
-    curl, ecapture_binary, libssl_in_use, node_in_use, python, python_with_readers, source_path,
+    curl, ecapture_binary, known_as, libssl_in_use, node_in_use, python, python_with_readers,
+    source_path,
 };
 pub use typing::{Typed, Typist};
 pub use victim::{Moved, Sum, Tlsdrive, Told, Victim};

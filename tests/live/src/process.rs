@@ -138,10 +138,17 @@ impl Process {
     /// Waits until standard output holds these bytes in one piece.
     #[track_caller]
     pub fn stdout_holds(&self, bytes: &[u8]) {
+        self.stdout_repeats(bytes, 1);
+    }
+
+    /// The same, so many times.
+    #[track_caller]
+    pub fn stdout_repeats(&self, bytes: &[u8], times: usize) {
         let found = self.stdout.wait(|all| {
             // Searched only when there can be enough: a search of each chunk would be slow.
-            let enough = all.len() >= bytes.len();
-            (enough && all.windows(bytes.len()).any(|part| part == bytes)).then_some(())
+            let enough = all.len() >= times * bytes.len();
+            let mut parts = all.windows(bytes.len()).filter(|part| *part == bytes);
+            (enough && parts.nth(times - 1).is_some()).then_some(())
         });
         found.unwrap_or_else(|| panic!("{} never said what it was to\n{}", self.name, self.told()));
     }

@@ -1,7 +1,8 @@
 //! Where things are: the binary under test, the sources of the victims, the programs of the system.
 
 use std::{
-    env,
+    env, fs,
+    os::unix::fs::symlink,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -37,6 +38,15 @@ pub fn ecapture_binary() -> PathBuf {
 /// Debian's python3, not what a user's shell may prefer.
 pub fn python() -> Command {
     Command::new("/usr/bin/python3")
+}
+
+/// A program under a name of its own in this folder, by which a capture can choose it.
+#[track_caller]
+pub fn known_as(folder: &Path, name: &str, program: impl AsRef<Path>) -> PathBuf {
+    let link = folder.join(name);
+    let _ = fs::remove_file(&link);
+    symlink(program, &link).expect("a folder");
+    link
 }
 
 /// A Python that has what tests/programs/requirements.txt pins.

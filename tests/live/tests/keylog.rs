@@ -5,8 +5,8 @@ mod live {
         use std::{path::Path, process::Command};
 
         use live::{
-            KeyCapture, KeyServer, Process, assert_same_keys, await_content, curl, log_lines,
-            python, run_and_name, version_of,
+            KeyCapture, KeyServer, Process, assert_same_keys, await_content, curl, free_port,
+            log_lines, version_of,
         };
 
         /// Both ends log: full handshakes, resumption, early data, client certificates.
@@ -93,33 +93,6 @@ mod live {
             }
         }
 
-        /// Clients that log nothing: the server's log is what theirs would be.
-        #[test]
-        fn clients_of_every_kind() {
-            // The server hands over the same keys, and is not asked.
-            let clients = ["--comm", "curl", "--comm", "python3", "--comm", "node"];
-            let capture = KeyCapture::start_with(&clients);
-            let server = KeyServer::start(&["-www"]);
-            let url = server.url();
-            for version in ["1.2", "1.3"] {
-                let mut command = curl(&server.cert().pem());
-                command.args(["-o", "/dev/null", "--tls-max", version, &url]);
-                println!("{}", run_and_name(command, &["--version"]));
-            }
-            let mut command = python();
-            command.args(["-c", PYTHON, &url]).arg(server.cert().pem());
-            println!("{}", run_and_name(command, &["--version"]));
-            let mut command = Command::new("/usr/bin/node");
-            command.args(["-e", NODE, &url]).env("NODE_EXTRA_CA_CERTS", server.cert().pem());
-            let version = ["-p", "process.version + ' ' + process.versions.openssl"];
-            println!("{}", run_and_name(command, &version));
-            let log = server.stop();
-            let (captured, said) = capture.stop();
-            assert_same_keys(&captured, &[log], &said);
-            assert!(said.contains(" keys of "), "{said}");
-            assert!(said.contains(", 0 lost"), "{said}");
-        }
-
         /// Only the chosen process's keys are written.
         #[test]
         fn a_name_that_is_not_asked_for_is_left_out() {
@@ -133,28 +106,10 @@ mod live {
         }
 
         #[test]
-        fn nginx() {
-            let capture = KeyCapture::start_with(&["--comm", "nginx"]);
-            let server = live::Nginx::start(1, &[("page", b"hello")]);
-            let dir = tempfile::tempdir().unwrap();
-            let log = dir.path().join("curl.log");
-            for version in ["1.2", "1.3"] {
-                let mut command = curl(&server.cert());
-                command.env("SSLKEYLOGFILE", &log);
-                command.args(["-o", "/dev/null", "--tls-max", version, &server.url("page")]);
-                Process::start(command).finish().success();
-            }
-            server.stop();
-            let (captured, said) = capture.stop();
-            assert_same_keys(&captured, &[log_lines(&log)], &said);
-            println!("nginx: {}", version_of("/usr/sbin/nginx", &["-v"]));
-        }
-
-        #[test]
         fn gnutls_client() {
             let capture = KeyCapture::start_with(&["--comm", "gnutls-cli"]);
             let server = KeyServer::start(&["-www"]);
-            let port = server.address().rsplit(':').next().unwrap().to_owned();
+            let port = server.port();
             for priority in ["NORMAL:-VERS-ALL:+VERS-TLS1.3", "NORMAL:-VERS-ALL:+VERS-TLS1.2"] {
                 let mut command = Command::new("gnutls-cli");
                 command.args(["--port", &port, "--priority", priority, "--x509cafile"]);
@@ -199,41 +154,13 @@ mod live {
             assert_same_keys(&captured, &[log_lines(&log)], &said);
         }
 
-        /// A program without symbols.
-        #[test]
-        fn stripped_go() {
-            let dir = tempfile::tempdir().unwrap();
-            let source = live::source_path("tests/programs/get.go");
-            let binary = dir.path().join("get");
-            let mut command = Command::new("go");
-            command.args(["build", "-ldflags=-s -w", "-o"]).arg(&binary).arg(source);
-            command.env("GOCACHE", dir.path().join("cache")).env("GOFLAGS", "-mod=mod");
-            command.env("HOME", dir.path());
-            Process::start(command).finish().success();
-            let capture = KeyCapture::start_with(&["--comm", "get"]);
-            let server = KeyServer::start(&["-www"]);
-            for version in ["1.2", "1.3"] {
-                let mut command = Command::new(&binary);
-                command.arg(server.url()).arg(server.cert().pem()).arg(version);
-                Process::start(command).finish().success();
-            }
-            // Go logs no exporter secret, and that is none of ours to make up.
-            let mut log = server.stop();
-            log.retain(|line| !line.starts_with("EXPORTER_SECRET "));
-            let (captured, said) = capture.stop();
-            let captured: Vec<_> =
-                captured.into_iter().filter(|line| !line.starts_with("EXPORTER_SECRET ")).collect();
-            assert_same_keys(&captured, &[log], &said);
-            println!("go: {}", version_of("go", &["version"]));
-        }
-
         /// tshark reads the file while it grows.
         #[test]
         fn tshark_decrypts_with_it() {
             let capture = KeyCapture::start();
             let server = KeyServer::start(&["-www"]);
             let packets = server.cert().dir().join("packets.pcap");
-            let port = server.address().rsplit(':').next().unwrap().to_owned();
+            let port = server.port();
             let mut command = Command::new("tshark");
             command.args(["-q", "-i", "lo", "-f", &format!("tcp port {port}"), "-w"]);
             command.arg(&packets);
@@ -271,14 +198,5 @@ mod live {
                 assert!(std::time::Instant::now() < until, "{found} requests read\n{said}");
             }
         }
-
-        fn free_port() -> u16 {
-            let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-            listener.local_addr().expect("an address").port()
-        }
-
-        const PYTHON: &str = "import ssl, sys, urllib.request as r; \
-            r.urlopen(sys.argv[1], context=ssl.create_default_context(cafile=sys.argv[2])).read()";
-        const NODE: &str = "require('https').get(process.argv[1], {agent: false}, a => a.resume())";
     }
 }

@@ -1,16 +1,18 @@
 //! `-m keylog` of OpenSSL's releases, as shared libraries of a program that logs nothing: the
 //! keys are those that the peer, Debian's `openssl`, logs itself. It hands over the same, so only the
-//! program is captured, by its name.
+//! program is captured, by its name. One library has other labels than those of a key log, so that its
+//! log function is not found: its keys come from where libcrypto computes them.
 #![allow(clippy::print_stdout, reason = "a test says which release it ran")]
 
 mod live {
     mod root {
-        use std::{os::unix::fs::symlink, process::Command};
+        use std::{fs, path::Path, process::Command};
 
         use live::{
             Cert, KeyCapture, KeyServer,
             Offer::{ClientCertificates, Resumption},
-            OpenSsl, Process, assert_same_keys, early_data, every_handshake, s_client, source_path,
+            OpenSsl, Process, assert_same_keys, early_data, every_handshake, known_as, s_client,
+            source_path,
         };
         use rustix::process::Signal;
 
@@ -44,10 +46,50 @@ mod live {
             server(OpenSsl::V36, "OpenSSL 3.6");
         }
 
-        /// Full handshakes, resumed ones, with a certificate, and with early data.
+        #[test]
+        fn openssl_30_with_other_labels_client() {
+            let folder = other_labels();
+            let capture = KeyCapture::start_with(&["--comm", "openssl-peer"]);
+            let said = fetch(capture, &folder.path().join("libssl.so.3"), "OpenSSL 3.");
+            assert!(said.contains("keys(EVP_KDF_derive)"), "{said}");
+        }
+
+        #[test]
+        fn openssl_30_with_other_labels_server() {
+            let folder = other_labels();
+            let said = server_of(&folder.path().join("libssl.so.3"), "OpenSSL 3.");
+            assert!(said.contains("keys(EVP_KDF_derive)"), "{said}");
+        }
+
+        /// A folder with a copy of the system's libssl whose labels of a key log read differently.
+        #[track_caller]
+        fn other_labels() -> tempfile::TempDir {
+            let arch = std::env::consts::ARCH;
+            let mut bytes =
+                fs::read(format!("/usr/lib/{arch}-linux-gnu/libssl.so.3")).expect("a libssl");
+            for label in ["CLIENT_RANDOM", "_TRAFFIC_SECRET", "EXPORTER_SECRET"] {
+                let windows = bytes.windows(label.len()).enumerate();
+                let found: Vec<_> = windows
+                    .filter(|(_, part)| *part == label.as_bytes())
+                    .map(|(at, _)| at)
+                    .collect();
+                assert!(!found.is_empty(), "no {label}");
+                found.into_iter().for_each(|at| bytes[at] = b'x');
+            }
+            let folder = tempfile::tempdir().expect("a temporary directory");
+            fs::write(folder.path().join("libssl.so.3"), bytes).expect("a folder");
+            folder
+        }
+
         #[track_caller]
         fn client(release: OpenSsl, version: &str) {
-            fetch(KeyCapture::start_with(&["--comm", "openssl-peer"]), release, version);
+            let capture = KeyCapture::start_with(&["--comm", "openssl-peer"]);
+            fetch(capture, &release.shared(), version);
+        }
+
+        #[track_caller]
+        fn server(release: OpenSsl, version: &str) {
+            server_of(&release.shared(), version);
         }
 
         /// What a resumed session keeps is no key of the connection that resumes it, though it stands
@@ -66,21 +108,21 @@ mod live {
                     client
                 });
             capture.await_said("master: Some(");
-            fetch(capture, OpenSsl::System, "OpenSSL 3.");
+            fetch(capture, &OpenSsl::System.shared(), "OpenSSL 3.");
             clients.into_iter().for_each(|client| drop(client.stop(Signal::TERM)));
         }
 
+        /// Full handshakes, resumed ones, with a certificate, and with early data; what was said
+        /// beside the capture.
         #[track_caller]
-        fn fetch(capture: KeyCapture, release: OpenSsl, version: &str) {
+        fn fetch(capture: KeyCapture, library: &Path, version: &str) -> String {
             let server = KeyServer::start(&["-www", "-verify", "1"]);
             let own = [server.cert().pem(), server.cert().key()];
             let own = own.each_ref().map(|path| path.to_str().expect("a path"));
             let early = ["-early_data", "-max_early_data", "1000", "-cert", own[0], "-key", own[1]];
             let early = KeyServer::start(&early);
-            let mut command = peer(release, "fetch", server.cert());
-            for server in [&server, &early] {
-                command.arg(server.address().rsplit(':').next().expect("a port"));
-            }
+            let mut command = peer(library, "fetch", server.cert());
+            command.args([server.port(), early.port()]);
             let said = Process::start(command).finish().success().stdout_text();
             assert!(said.contains(version), "{said}");
             early.await_received(b"early");
@@ -90,13 +132,14 @@ mod live {
             assert!(logs[1].iter().any(begins), "{logs:?}");
             assert_same_keys(&captured, &logs, &stderr);
             println!("{said}");
+            stderr
         }
 
         #[track_caller]
-        fn server(release: OpenSsl, version: &str) {
+        fn server_of(library: &Path, version: &str) -> String {
             let capture = KeyCapture::start_with(&["--comm", "openssl-peer"]);
             let cert = Cert::new();
-            let server = Process::start(peer(release, "serve", &cert));
+            let server = Process::start(peer(library, "serve", &cert));
             let port: u16 = server
                 .stdout_line("where it listens", |line| line.strip_prefix("port ")?.parse().ok());
             let address = format!("127.0.0.1:{port}");
@@ -109,13 +152,12 @@ mod live {
             let (captured, stderr) = capture.stop();
             assert_same_keys(&captured, &logs, &stderr);
             println!("{said}");
+            stderr
         }
 
-        fn peer(release: OpenSsl, verb: &str, cert: &Cert) -> Command {
-            let link = cert.dir().join("openssl-peer");
-            symlink("/usr/bin/python3", &link).expect("a free name");
-            let mut command = Command::new(link);
-            let library = release.shared();
+        fn peer(library: &Path, verb: &str, cert: &Cert) -> Command {
+            let program = known_as(cert.dir(), "openssl-peer", "/usr/bin/python3");
+            let mut command = Command::new(program);
             if let Some(folder) = library.parent().filter(|folder| folder.is_absolute()) {
                 command.env("LD_LIBRARY_PATH", folder);
             }

@@ -9,8 +9,8 @@ mod live {
         use live::{
             Cert, KeyCapture, KeyServer, Nginx,
             Offer::{ClientCertificates, Resumption},
-            Process, assert_same_keys, early_data, every_handshake, log_lines, python, s_client,
-            source_path, version_of,
+            Process, assert_same_keys, early_data, every_handshake, free_port, log_lines, python,
+            s_client, source_path, version_of,
         };
         use rustix::process::Signal;
 
@@ -114,7 +114,7 @@ mod live {
             let mut command = Command::new("gnutls-serv");
             command.args(["--http", "--earlydata", "--maxearlydata", "1000", "--x509keyfile"]);
             command.arg(cert.key()).arg("--x509certfile").arg(cert.pem());
-            let port = free_port();
+            let port = free_port().to_string();
             let own = cert.dir().join("own.log");
             command.args(["--port", &port]).env("SSLKEYLOGFILE", &own);
             let server = Process::start(command);
@@ -173,9 +173,8 @@ mod live {
         /// Asks for a page and reads to the end; what was said.
         #[track_caller]
         fn gnutls_client(server: &KeyServer, own: &Path, version: &str, args: &[&str]) -> String {
-            let port = server.address().rsplit(':').next().expect("a port").to_owned();
             let mut command = Command::new("gnutls-cli");
-            command.args(["--port", &port, "--x509cafile", text(&server.cert().pem())]);
+            command.args(["--port", &server.port(), "--x509cafile", text(&server.cert().pem())]);
             command.args(["--priority", &format!("NORMAL:-VERS-ALL:+VERS-TLS{version}")]);
             command.args(args).arg("localhost").env("SSLKEYLOGFILE", own);
             let mut client = Process::start(command);
@@ -190,11 +189,6 @@ mod live {
 
         fn text(path: &Path) -> &str {
             path.to_str().expect("a path")
-        }
-
-        fn free_port() -> String {
-            let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-            listener.local_addr().expect("an address").port().to_string()
         }
     }
 }

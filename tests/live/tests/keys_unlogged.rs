@@ -6,209 +6,123 @@ mod live {
     mod root {
         use std::{
             fs,
-            os::unix::fs::symlink,
             path::{Path, PathBuf},
             process::Command,
         };
 
         use live::{
-            KeyCapture, KeyServer, Process, assert_same_keys, libressl, log_lines, openssl_102,
-            source_path,
+            Cert, KeyCapture, KeyServer,
+            Offer::{ClientCertificates, Resumption},
+            Process, assert_same_keys, await_port, free_port, handshakes, known_as, libressl,
+            openssl_102, source_path,
         };
         use rustix::process::Signal;
 
-        /// Debian's NSS: its log function gets no bytes, another library computes them.
+        /// LibreSSL keeps the master secret of TLS 1.2 in the connection, and computes the secrets
+        /// of TLS 1.3 by `HKDF_expand`. There it resumes no session and sends no certificate, and its
+        /// own s_client may never get to send anything.
         #[test]
-        fn nss_client_and_server() {
-            let capture = KeyCapture::start_with(&["--comm", "tstclnt", "--comm", "selfserv"]);
-            let server = KeyServer::start(&["-www", "-cipher", "ALL:@SECLEVEL=0"]);
-            let base = nss_base(&server);
-            for version in ["tls1.1", "tls1.2", "tls1.3"] {
-                let mut command = Command::new("tstclnt");
-                command.args(["-h", "127.0.0.1", "-p", &port(&server), "-Q", "-o", "-d", &base]);
-                command.args(["-V", &format!("{version}:{version}")]);
-                Process::start(command).finish().success();
-            }
-            let port = free_port();
-            let mut command = Command::new("selfserv");
-            command.args(["-n", "peer", "-p", &port, "-d", &base, "-V", "tls1.0:tls1.3"]);
-            let nss = Process::start(command);
-            let mut logs = Vec::new();
-            for version in ["-tls1_1", "-tls1_2", "-tls1_3"] {
-                await_port(&port);
-                logs.push(s_client(&server, &port, version));
-            }
-            nss.stop(Signal::TERM);
-            logs.push(server.stop());
-            let (captured, said) = capture.stop();
-            assert!(logs.iter().flatten().count() >= 4 + 10, "{logs:?}");
-            assert_same_keys(&captured, &logs, &said);
+        fn libressl_client() {
+            let library = libressl().join("lib/libssl.so");
+            let capture = KeyCapture::start_with(&["--comm", "old-openssl"]);
+            let server = KeyServer::start(&["-www", "-verify", "1"]);
+            let said = fetch(&library, &server, "TLSv1_2_client_method", &ALL);
+            assert!(said.contains("LibreSSL"), "{said}");
+            fetch(&library, &server, "TLS_client_method", &["explicit", "implicit"]);
+            let log = server.stop();
+            assert_eq!(log.len(), ALL.len() + 1 + 2 * 5, "{log:?}");
+            let (captured, stderr) = capture.stop();
+            assert_same_keys(&without_early(captured), &[log], &stderr);
+            println!("{said}");
         }
 
-        /// LibreSSL keeps the master secret of TLS 1.2 in the connection, and computes the secrets
-        /// of TLS 1.3 by `HKDF_expand`.
+        /// It speaks no TLS 1.3 as a server.
         #[test]
-        fn libressl_client_and_server() {
+        fn libressl_server() {
             let libressl = libressl();
-            let capture =
-                KeyCapture::start_with(&["--comm", "libressl", "--comm", "libressl-client"]);
-            let server = KeyServer::start(&["-www"]);
-            let program = known_as(&server, "libressl", &libressl.join("bin/openssl"));
-            // Its own s_client may never get to send in TLS 1.3.
-            let python = known_as(&server, "libressl-client", Path::new("/usr/bin/python3"));
-            for method in ["TLSv1_2_client_method", "TLS_client_method"] {
-                let library = libressl.join("lib/libssl.so");
-                let said = call_by_name(&python, &library, &server, method);
-                assert!(said.contains("LibreSSL"), "{said}");
-            }
-            let port = free_port();
+            let capture = KeyCapture::start_with(&["--comm", "libressl"]);
+            let cert = Cert::new();
+            let program = known_as(cert.dir(), "libressl", libressl.join("bin/openssl"));
             let mut command = Command::new(&program);
             command.env("LD_LIBRARY_PATH", libressl.join("lib"));
-            command.args(["s_server", "-www", "-accept", &port, "-cert"]);
-            command.arg(server.cert().pem()).arg("-key").arg(server.cert().key());
-            let libre = Process::start(command);
-            await_port(&port);
-            let client = s_client(&server, &port, "-tls1_2");
-            libre.stop(Signal::TERM);
-            let logs = [server.stop(), client];
-            let (mut captured, said) = capture.stop();
-            // It computes what early data would be encrypted with, and never sends any.
-            captured.retain(|line| !line.contains("EARLY"));
+            let port = free_port();
+            command.args(["s_server", "-www", "-verify", "1", "-accept", &port.to_string()]);
+            command.arg("-cert").arg(cert.pem()).arg("-key").arg(cert.key());
+            command.arg("-CAfile").arg(cert.pem());
+            let server = Process::start(command);
+            await_port(port);
+            let address = format!("127.0.0.1:{port}");
+            let logs = handshakes("-tls1_2", &cert, &address, &[Resumption, ClientCertificates]);
+            server.stop(Signal::TERM);
+            let (captured, said) = capture.stop();
             assert_same_keys(&captured, &logs, &said);
         }
 
         /// OpenSSL before 1.1.1, out of a Python wheel.
         #[test]
-        fn openssl_that_logs_nothing() {
-            let libraries = openssl_102();
-            let library = fs::read_dir(&libraries).unwrap().map(|entry| entry.unwrap().path());
-            let library = library.filter(|path| path.to_string_lossy().contains("/libssl-"));
-            let library = library.last().expect("a libssl in the wheel");
+        fn openssl_102_client() {
             let capture = KeyCapture::start_with(&["--comm", "old-openssl"]);
-            let server = KeyServer::start(&["-www"]);
-            let program = known_as(&server, "old-openssl", Path::new("/usr/bin/python3"));
-            let said = call_by_name(&program, &library, &server, "TLSv1_2_client_method");
+            let server = KeyServer::start(&["-www", "-verify", "1"]);
+            let said = fetch(&wheel(), &server, "TLSv1_2_client_method", &ALL);
             assert!(said.contains("OpenSSL 1.0.2"), "{said}");
             let log = server.stop();
-            assert_eq!(log.len(), 2, "{log:?}");
+            assert_eq!(log.len(), ALL.len() + 1, "{log:?}");
             let (captured, stderr) = capture.stop();
             assert_same_keys(&captured, &[log], &stderr);
             println!("{said}");
         }
 
-        /// A libssl whose log function is not found, since its labels are other texts: the keys
-        /// come from where libcrypto computes them.
         #[test]
-        fn openssl_with_other_labels() {
-            let capture = KeyCapture::start_with(&["--comm", "openssl-renamed"]);
-            let server = KeyServer::start(&["-www"]);
-            let program = known_as(&server, "openssl-renamed", Path::new("/usr/bin/openssl"));
-            let folder = tempfile::tempdir().unwrap();
-            renamed(folder.path());
-            for args in [&["-tls1_2"][..], &["-tls1_3"], &SHA256] {
-                let mut command = Command::new(&program);
-                command.args(["s_client", "-connect", &server.address(), "-ign_eof"]).args(args);
-                command.env("LD_LIBRARY_PATH", folder.path());
-                let mut client = Process::start(command);
-                client.feed(b"GET / HTTP/1.0\r\n\r\n", true);
-                client.finish().success();
-            }
-            let log = server.stop();
-            let (captured, said) = capture.stop();
-            assert!(said.contains("keys(EVP_KDF_derive)"), "{said}");
-            assert_same_keys(&captured, &[log], &said);
+        fn openssl_102_server() {
+            let capture = KeyCapture::start_with(&["--comm", "old-openssl"]);
+            let cert = Cert::new();
+            let mut command = old_openssl(&wheel(), &cert, "serve", "TLSv1_2_server_method");
+            command.arg(cert.pem()).arg(cert.key());
+            let server = Process::start(command);
+            let port: u16 = server
+                .stdout_line("where it listens", |line| line.strip_prefix("port ")?.parse().ok());
+            let address = format!("127.0.0.1:{port}");
+            let logs = handshakes("-tls1_2", &cert, &address, &[Resumption, ClientCertificates]);
+            let said = server.stop(Signal::TERM).stdout_text();
+            assert!(said.contains("OpenSSL 1.0.2"), "{said}");
+            let (captured, stderr) = capture.stop();
+            assert_same_keys(&captured, &logs, &stderr);
+            println!("{said}");
         }
 
-        const SHA256: [&str; 3] = ["-tls1_3", "-ciphersuites", "TLS_AES_128_GCM_SHA256"];
-
-        /// A copy of the system's libssl whose labels of a key log read differently.
-        fn renamed(folder: &Path) {
-            let arch = std::env::consts::ARCH;
-            let mut bytes =
-                fs::read(format!("/usr/lib/{arch}-linux-gnu/libssl.so.3")).expect("a libssl");
-            for label in ["CLIENT_RANDOM", "_TRAFFIC_SECRET", "EXPORTER_SECRET"] {
-                let windows = bytes.windows(label.len()).enumerate();
-                let found: Vec<_> = windows
-                    .filter(|(_, part)| *part == label.as_bytes())
-                    .map(|(at, _)| at)
-                    .collect();
-                assert!(!found.is_empty(), "no {label}");
-                found.into_iter().for_each(|at| bytes[at] = b'x');
-            }
-            fs::write(folder.join("libssl.so.3"), bytes).expect("a folder");
-        }
-
-        /// A program under a name of its own, by which a capture can choose it.
-        fn known_as(server: &KeyServer, name: &str, program: &Path) -> PathBuf {
-            let link = server.cert().dir().join(name);
-            symlink(program, &link).expect("a free name");
-            link
-        }
+        /// Every kind of connection that `old_openssl.py` knows.
+        const ALL: [&str; 4] = ["explicit", "implicit", "resumed", "own"];
 
         /// Python calls a library's functions; what version that says it is.
-        fn call_by_name(python: &Path, library: &Path, server: &KeyServer, method: &str) -> String {
-            let mut command = Command::new(python);
-            command.arg(source_path("tests/programs/old_openssl.py")).arg(library);
-            command.arg(port(server)).arg(method);
-            command.env("LD_LIBRARY_PATH", library.parent().expect("a folder"));
+        #[track_caller]
+        fn fetch(library: &Path, server: &KeyServer, method: &str, kinds: &[&str]) -> String {
+            let cert = server.cert();
+            let mut command = old_openssl(library, cert, "fetch", method);
+            command.arg(cert.pem()).arg(cert.key()).arg(server.port()).args(kinds);
             Process::start(command).finish().success().stdout_text()
         }
 
-        /// An NSS database with the server's certificate, trusted, as `peer`.
-        fn nss_base(server: &KeyServer) -> String {
-            let folder = server.cert().dir().join("nss");
-            fs::create_dir(&folder).expect("a free name");
-            let base = format!("sql:{}", folder.display());
-            let bundle = folder.join("peer.p12").display().to_string();
-            let (pem, key) = (server.cert().pem(), server.cert().key());
-            let (pem, key) = (pem.display().to_string(), key.display().to_string());
-            for (program, args) in [
-                ("certutil", &["-N", "-d", &base, "--empty-password"][..]),
-                (
-                    "openssl",
-                    &[
-                        "pkcs12", "-export", "-in", &pem, "-inkey", &key, "-name", "peer",
-                        "-passout", "pass:", "-out", &bundle,
-                    ],
-                ),
-                ("pk12util", &["-i", &bundle, "-d", &base, "-W", ""]),
-                ("certutil", &["-M", "-n", "peer", "-t", "CT,C,C", "-d", &base]),
-            ] {
-                Process::run(program, args).success();
-            }
-            base
+        fn old_openssl(library: &Path, cert: &Cert, verb: &str, method: &str) -> Command {
+            let mut command = Command::new(known_as(cert.dir(), "old-openssl", "/usr/bin/python3"));
+            command.arg(source_path("tests/programs/old_openssl.py")).arg(library);
+            command.env("LD_LIBRARY_PATH", library.parent().expect("a folder"));
+            command.args([verb, method]);
+            command
         }
 
-        /// `openssl s_client` to some other server; what it logged.
-        fn s_client(server: &KeyServer, port: &str, version: &str) -> Vec<String> {
-            let log = server.cert().dir().join(format!("{port}{version}.log"));
-            let mut command = Command::new("openssl");
-            command.args(["s_client", "-connect", &format!("127.0.0.1:{port}"), version]);
-            command.args(["-cipher", "DEFAULT:@SECLEVEL=0", "-ign_eof", "-ignore_unexpected_eof"]);
-            command.arg("-keylogfile").arg(&log);
-            let mut client = Process::start(command);
-            client.feed(b"GET / HTTP/1.0\r\n\r\n", true);
-            client.finish().success();
-            log_lines(&log)
+        /// The libssl of a wheel.
+        #[track_caller]
+        fn wheel() -> PathBuf {
+            let files = fs::read_dir(openssl_102()).expect("a folder");
+            let mut files = files.map(|file| file.expect("a file").path());
+            let libssl = files.find(|path| path.to_string_lossy().contains("/libssl-"));
+            libssl.expect("a libssl in the wheel")
         }
 
-        fn port(server: &KeyServer) -> String {
-            server.address().rsplit(':').next().expect("a port").to_owned()
-        }
-
-        fn free_port() -> String {
-            let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-            listener.local_addr().expect("an address").port().to_string()
-        }
-
-        /// Waits until somebody listens there.
-        fn await_port(port: &str) {
-            let until = std::time::Instant::now() + live::deadline();
-            let at = format!("127.0.0.1:{port}");
-            while std::net::TcpStream::connect(&at).is_err() {
-                assert!(std::time::Instant::now() < until, "nobody listens at {at}");
-                std::thread::sleep(std::time::Duration::from_millis(20));
-            }
+        /// LibreSSL computes what early data would be encrypted with, and never sends any.
+        fn without_early(mut captured: Vec<String>) -> Vec<String> {
+            captured.retain(|line| !line.contains("EARLY"));
+            captured
         }
     }
 }

