@@ -256,6 +256,10 @@ impl Text {
         if let Some(pause) = &self.pause {
             tell_paused(pause.paused());
         }
+        let left_out: u64 = books.iter().map(|shard| shard.left_out).sum();
+        if left_out > 0 {
+            warn!("{left_out} SQL statements are not in the HAR file: the format is for HTTP");
+        }
         let unasked: u64 = books.iter().map(|shard| shard.unasked).sum();
         if unasked > 0 {
             warn!(

@@ -28,6 +28,8 @@ pub(super) struct Books {
     pub(super) totals: Totals,
     /// Messages that were shown without an answer of the filter.
     pub(super) unasked: u64,
+    /// Statements that the format has no place for.
+    pub(super) left_out: u64,
 }
 
 /// A ring, the connections that come through it, and their way out.
@@ -113,7 +115,8 @@ impl Shard {
         batches.write(1);
         bytes.iter_mut().for_each(Synthesis::flush);
         let unasked = stages.sieve.as_ref().map_or(0, Sieve::given_up);
-        Books { totals: *self.table.totals(), unasked }
+        let left_out = self.sink.left_out();
+        Books { totals: *self.table.totals(), unasked, left_out }
     }
 }
 

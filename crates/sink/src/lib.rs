@@ -48,6 +48,11 @@ pub trait Sink {
     fn close(&mut self, out: &mut Vec<u8>, conn: &Conn, close: &Close);
     /// The capture ended.
     fn summary(&mut self, out: &mut Vec<u8>, summary: &Summary);
+
+    /// Statements of databases that this format has no place for.
+    fn left_out(&self) -> u64 {
+        0
+    }
 }
 
 /// The books of a whole run.

@@ -1,15 +1,16 @@
-//! For a glance: one line per exchange.
+//! For a glance: one line per exchange or statement.
 
 use std::io::Write as _;
 
-use stream::message::{Part, What};
+use stream::message::{Part, Query, What};
 use stream::{Close, Conn, Gap, Message, Piece};
 
 use crate::time::{Precision, Stamp};
 use crate::{Sink, Summary, TimeZone, escape};
 
 /// One line each: time, process, method, status, bytes of the body, milliseconds, URL. What streams
-/// in an exchange has lines of its own, with its kind in place of the method.
+/// in an exchange has lines of its own, with its kind in place of the method. A statement has its
+/// command there, and its first line in place of the URL, behind the SQLSTATE of an error.
 #[derive(Debug, Clone)]
 pub struct Lines {
     stamp: Stamp,
@@ -17,6 +18,8 @@ pub struct Lines {
 
 /// Columns of the process; longer ones push the rest to the right.
 const WHO: usize = 22;
+/// Bytes of a statement.
+const STATEMENT: usize = 200;
 
 impl Lines {
     /// Lines with the time of this zone.
@@ -32,6 +35,8 @@ impl Sink for Lines {
 
     fn message(&mut self, out: &mut Vec<u8>, conn: &Conn, message: &Message<'_>) {
         let line = message.request.unwrap_or_default();
+        let mut url = Vec::new();
+        line.push_url(&mut url);
         let (kind, bytes, total): (&[u8], _, _) = match &message.what {
             What::Response(response) if response.part != Part::Head => {
                 let method = line.method.unwrap_or(b"?");
@@ -44,6 +49,10 @@ impl Sink for Lines {
             What::Event(event) => (b"event", Some(event.data.len() as u64), None),
             What::Frame(frame) => (b"frame", Some(frame.payload.len), None),
             What::Rpc(rpc) => (b"message", Some(rpc.payload.len), None),
+            What::Query(query) => {
+                url.extend_from_slice(first_line(query.statement.bytes));
+                (query.command.name().as_bytes(), Some(query.answer.len), query.total)
+            }
             What::Request(_) | What::Response(_) | What::Control(_) | What::Loose(_) => return,
         };
         self.stamp.push(out, message.begun);
@@ -72,8 +81,10 @@ impl Sink for Lines {
             }
             None => out.extend_from_slice(b"          -  "),
         }
-        let mut url = Vec::new();
-        line.push_url(&mut url);
+        if let What::Query(Query { error: Some(error), .. }) = &message.what {
+            escape::name(out, error.sqlstate);
+            out.push(b' ');
+        }
         escape::name(out, if url.is_empty() { b"?" } else { &url });
         for flaw in message.flaws.iter() {
             let _ = write!(out, " ({})", flaw.name());
@@ -86,6 +97,13 @@ impl Sink for Lines {
     fn close(&mut self, _: &mut Vec<u8>, _: &Conn, _: &Close) {}
 
     fn summary(&mut self, _: &mut Vec<u8>, _: &Summary) {}
+}
+
+/// The first line of a statement that has something in it, as far as it is for a glance.
+fn first_line(statement: &[u8]) -> &[u8] {
+    let mut lines = statement.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
+    let line = lines.find(|line| !line.is_empty()).unwrap_or_default();
+    &line[..line.len().min(STATEMENT)]
 }
 
 fn pad(out: &mut Vec<u8>, start: usize, columns: usize) {

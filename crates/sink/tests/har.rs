@@ -9,8 +9,8 @@ use sink::har::{EPILOGUE, Har, PROLOGUE};
 use sink::{Lines, Place, Precision, Sink, TimeZone};
 use stream::event::Comm;
 use stream::message::{
-    Body, By, Content, Flaws, Frame, Head, Message, Part, Protocol, RequestLine, Response, What,
-    Wire,
+    Body, By, Content, Flaws, Frame, Head, Message, Part, Protocol, Query, RequestLine, Response,
+    SqlError, What, Wire,
 };
 use stream::{AddrSource, Close, CloseReason, Conn, Dir};
 
@@ -192,9 +192,25 @@ fn one_line_each() {
     lines.message(&mut out, &conn(), &message(1, 0, 1, What::Request(content)));
     lines.message(&mut out, &conn(), &response(1, 200, content));
     lines.message(&mut out, &conn(), &message(1, 0, 9, What::Unanswered));
+    let error = SqlError { sqlstate: b"42P01", number: None, message: b"none" };
+    let statement = plain(b"\n  SELECT 1\nFROM t");
+    let total = Some(1_500_000);
+    let query = Query { statement, error: Some(error), total, ..Query::default() };
+    let query = Message { request: None, ..message(2, 0, 9, What::Query(query)) };
+    lines.message(&mut out, &conn(), &query);
     let expected = "\
 2026-11-23 05:15:00.030 curl[12]               POST    200         4 B     70.0 ms https://h:8443/a?b=c&d
 2026-11-23 05:15:00.000 curl[12]               POST      -         -        9.0 ms https://h:8443/a?b=c&d
 ";
-    assert_eq!(String::from_utf8(out).unwrap(), expected);
+    let out = String::from_utf8(out).unwrap();
+    assert_eq!(out.lines().take(2).collect::<Vec<_>>().join("\n") + "\n", expected);
+    let last = out.lines().last().unwrap();
+    assert!(last.ends_with(" query     -         0 B      1.5 ms 42P01 SELECT 1"), "{last}");
+}
+
+#[test]
+fn statements_are_left_out_and_counted() {
+    let (mut har, mut out) = (Har::new(), Vec::new());
+    har.message(&mut out, &conn(), &message(1, 0, 1, What::Query(Query::default())));
+    assert_eq!((out.len(), har.left_out()), (0, 1));
 }

@@ -11,8 +11,8 @@ use sample::{close, comm, conn, fields, gap, piece, summary, unknown};
 use serde_json::{Value, json};
 use sink::{Json, Sink};
 use stream::message::{
-    Body, Content, Control, Flaw, Frame, Hole, Part, Problem, RequestLine, Response, Rpc,
-    ServerEvent, What,
+    Body, Command, Content, Control, Flaw, Frame, Hole, Outcome, Part, Problem, Query, RequestLine,
+    Response, Rpc, ServerEvent, SqlError, What, Wire,
 };
 use stream::protobuf::Descriptors;
 use stream::{AddrSource, CloseReason, Conn, Dir, Gap, GapReason, Message, Piece};
@@ -73,6 +73,8 @@ fn kinds() -> Vec<String> {
         ..Body::default()
     };
     let control = Control { frame: "RST_STREAM", error: Some("CANCEL"), detail: b"\xff" };
+    let mut params = fields(&[("int4", "7")]);
+    params.push(None, None);
     let whats = [
         What::Unanswered,
         What::Event(ServerEvent { event: b"e", data: b"a\nb", id: b"", retry: Some(1) }),
@@ -81,6 +83,24 @@ fn kinds() -> Vec<String> {
         What::Control(control),
         What::Control(Control { error: None, ..control }),
         What::Loose(b"\xff"),
+        What::Query(Query::default()),
+        What::Query(Query {
+            command: Command::Execute,
+            db: Some(b"shop"),
+            user: Some(b"\xff"),
+            server_id: Some(u64::MAX),
+            statement: payload,
+            params: params.headers(),
+            outcome: Outcome::Error,
+            rows: Some(5),
+            results: 2,
+            tag: b"INSERT 0 5",
+            copied: Some(6),
+            error: Some(SqlError { sqlstate: b"42P01", number: Some(1146), message: b"\"" }),
+            answer: Wire { pos: 7, len: 8 },
+            first_byte: Some(1),
+            total: Some(2),
+        }),
         What::Response(Response {
             part: Part::End,
             reason: b"\xff",

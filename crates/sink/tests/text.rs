@@ -6,7 +6,10 @@ mod sample;
 use jiff::tz::TimeZone;
 use sample::{TIME, close, comm, conn, fields, gap, piece, summary, unknown};
 use sink::{Precision, Sink, Text, TextOptions};
-use stream::message::{Body, Control, Flaw, Hole, Problem, Protocol, ServerEvent, What};
+use stream::message::{
+    Body, Command, Control, Flaw, Hole, Outcome, Problem, Protocol, Query, ServerEvent, SqlError,
+    What,
+};
 use stream::{Conn, Dir, Gap, GapReason, Message, Piece};
 
 fn plain() -> TextOptions {
@@ -229,4 +232,32 @@ fn other_kinds_have_a_word_each() {
     assert!(said.contains(" no response to GET localhost/hello.txt in 13.7 ms libssl"), "{said}");
     let loose = sample::message(Dir::Read, What::Loose(b"\x1b[2J"));
     assert!(message(&loose).ends_with(" bytes of no message 60 B libssl.so.3 #1.1\n\\x1b[2J\n\n"));
+}
+
+#[test]
+fn a_statement_has_its_result_before_it() {
+    let mut params = fields(&[("int4", "7")]);
+    params.push(None, None);
+    let query = Query {
+        command: Command::Execute,
+        db: Some(b"shop"),
+        user: Some(b"bob"),
+        server_id: Some(42),
+        statement: Body::plain(b"SELECT $1\x1b"),
+        params: params.headers(),
+        outcome: Outcome::Done,
+        rows: Some(3),
+        total: Some(1_250_000),
+        ..Query::default()
+    };
+    let done = sample::message(Dir::Read, What::Query(query));
+    let said = message(&done);
+    let header = " execute 60 B in 1.25 ms, 3 rows, db shop, user bob, server id 42 libssl";
+    assert!(said.contains(header), "{said}");
+    assert_eq!(content(&done), "SELECT $1\\x1b\n  1: 7 (int4)\n  2: NULL\n\n");
+    let error = SqlError { sqlstate: b"42S02", number: Some(1146), message: b"No such\ntable" };
+    let failed = Query { outcome: Outcome::Error, error: Some(error), ..Query::default() };
+    let failed = sample::message(Dir::Read, What::Query(failed));
+    assert!(message(&failed).contains(" query 60 B failed libssl"), "{}", message(&failed));
+    assert_eq!(content(&failed), "error 42S02 (1146): No such\\ntable\n\n");
 }

@@ -83,6 +83,21 @@ pub(crate) const PLAUSIBLE: u64 = 16 << 20;
 pub(crate) const FRAME_BOMB: u64 = 16 << 20;
 /// …and past which this many to one are. Text compresses to a tenth, deflate's end is 1032.
 pub(crate) const FRAME_BOMB_RATIO: u64 = 200;
+/// Prepared statements and portals of a database connection that are remembered by name.
+pub(crate) const STATEMENTS: usize = 1_000;
+/// Bytes of them in all; PostgreSQL's unnamed one is beside.
+pub(crate) const STATEMENT_BYTES: usize = 256 << 10;
+/// Bytes of one of them.
+pub(crate) const STATEMENT: usize = 64 << 10;
+/// Parameters of one execution.
+pub(crate) const PARAMS: usize = 128 << 10;
+/// Requests of a database connection that wait for their results, their parts counted: a client
+/// that sends them in batches has a few hundred.
+pub(crate) const ASKED: usize = 2_000;
+/// A name of a statement or a portal, a tag; PostgreSQL cuts names to 63 bytes.
+pub(crate) const SQL_NAME: usize = 1 << 10;
+/// What a database says of an error.
+pub(crate) const SQL_ERROR: usize = 8 << 10;
 
 /// What a connection holds of bodies under way if so many bytes of each are shown: a request's and
 /// its response's. More of them at once, as HTTP/2 has, share that; one that finds no room says so.

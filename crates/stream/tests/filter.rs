@@ -9,7 +9,8 @@ use said::{Said, body, close, conn, event, frame, head, line, message, response}
 use stream::Output as _;
 use stream::filter::{Filter, HoldLimits, Sieve};
 use stream::message::{
-    Content, Flaw, Flaws, Head, Message, Messages as _, Part, RequestLine, What,
+    Command, Content, Flaw, Flaws, Head, Message, Messages as _, Outcome, Part, Query, RequestLine,
+    SqlError, What,
 };
 
 const LINE: (&str, &str, &str) = ("POST", "API.example.org:8443", "/v1/users?page=2");
@@ -279,4 +280,37 @@ proptest! {
             prop_assert!(matches!(said.messages.len(), 0 | 2), "{}", text);
         }
     }
+}
+
+#[test]
+fn every_field_of_a_query() {
+    let params = head(&[("int4", "7"), ("text", "seven")]);
+    let query = Query {
+        command: Command::Execute,
+        db: Some(b"shop"),
+        user: Some(b"bob"),
+        server_id: Some(42),
+        statement: body(b"SELECT * FROM t"),
+        params: params.headers(),
+        outcome: Outcome::Error,
+        rows: Some(5),
+        error: Some(SqlError { sqlstate: b"42P01", number: None, message: b"no such table" }),
+        total: Some(120_000_000),
+        ..Query::default()
+    };
+    let told = [Message { request: None, ..message(1, post(), What::Query(query)) }];
+    for text in [
+        r#"db == "shop" && ms > 100"#,
+        r#"type == "query" && user == "bob" && server_id == 42"#,
+        r#"command == "EXECUTE" && statement ~ "(?i)from t" && rows < 6"#,
+        r#"param == "seven" && param != "six""#,
+        r#"outcome == "error" && sqlstate == "42p01" && error contains "table""#,
+        r#"body contains "SELECT" && size == 15"#,
+    ] {
+        assert_eq!(through(text, &told), ["open 1 at 5", "query 1/1", "close 1"], "{text}");
+    }
+    for text in [r#"db == "other""#, "ms < 100", r#"param == "six""#, "status", "method"] {
+        assert_eq!(through(text, &told), [""; 0], "{text}");
+    }
+    assert_eq!(through(r#"db != "other""#, &plain(200)), [""; 0], "no database");
 }

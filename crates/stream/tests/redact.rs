@@ -7,8 +7,8 @@ mod said;
 use proptest::prelude::*;
 use said::{Said, body, close, comm, conn, event, frame, head, line, message, response};
 use stream::message::{
-    Body, Content, Control, Head, Hole, Message, Messages as _, Part, Problem, Protocol, Rpc, What,
-    Wire,
+    Body, Content, Control, Head, Hole, Message, Messages as _, Part, Problem, Protocol, Query,
+    Rpc, SqlError, What, Wire,
 };
 use stream::redact::{Names, Redaction, Show};
 use stream::{Dir, Output as _, Piece};
@@ -323,7 +323,7 @@ fn everything(said: &Said) -> String {
             What::Frame(frame) => all += &text(frame.payload.bytes),
             What::Rpc(rpc) => all += &text(rpc.payload.bytes),
             What::Loose(bytes) => all += &text(bytes),
-            What::Control(_) | What::Unanswered => {}
+            What::Control(_) | What::Unanswered | What::Query(_) => {}
         }
     }
     all
@@ -385,4 +385,32 @@ proptest! {
         prop_assert_eq!(body.holes.len(), holes.len());
         prop_assert!(body.holes.windows(2).all(|pair| pair[0].at <= pair[1].at));
     }
+}
+
+#[test]
+fn literals_of_a_statement_and_its_parameters() {
+    let params = head(&[("int4", "7")]);
+    let error = SqlError { sqlstate: b"22P02", number: None, message: b"bad value: \"seven\"" };
+    let query = Query {
+        statement: body(b"SELECT a FROM t WHERE b = 'seven' AND c = 7"),
+        params: params.headers(),
+        error: Some(error),
+        ..Query::default()
+    };
+    let mut told = message(1, line("", "", ""), What::Query(query));
+    (told.protocol, told.request) = (Protocol::Postgres, None);
+    let said = redacted(&told);
+    let What::Query(shown) = said.messages[0].message().what else { panic!("a query") };
+    assert_eq!(shown.statement.bytes, b"SELECT a FROM t WHERE b = *** AND c = ***");
+    assert_eq!(shown.statement.masked, Some(43));
+    assert_eq!(shown.params.first(b"int4"), Some(&b"***"[..]));
+    assert_eq!(shown.error.unwrap().message, b"bad value: \"***\"");
+    assert_eq!(shown.error.unwrap().sqlstate, b"22P02");
+    let said = with(&mut Redaction::new(None, Show::Metadata), &told);
+    let What::Query(shown) = said.messages[0].message().what else { panic!("a query") };
+    assert_eq!((shown.statement.bytes, shown.statement.len), (&b""[..], 43));
+    assert!(shown.params.is_empty() && shown.error.unwrap().message.is_empty());
+    let said = with(&mut Redaction::new(None, Show::All), &told);
+    let What::Query(shown) = said.messages[0].message().what else { panic!("a query") };
+    assert_eq!(shown.statement.masked, None);
 }

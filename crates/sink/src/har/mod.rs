@@ -35,6 +35,8 @@ pub struct Har {
     stamp: Stamp,
     open: BTreeMap<(u64, u64), Open>,
     held: usize,
+    /// Of databases, which the format does not know.
+    statements: u64,
 }
 
 /// An exchange that is not complete.
@@ -51,7 +53,7 @@ struct Open {
 
 impl Default for Har {
     fn default() -> Self {
-        Self { stamp: Stamp::rfc3339(), open: BTreeMap::new(), held: 0 }
+        Self { stamp: Stamp::rfc3339(), open: BTreeMap::new(), held: 0, statements: 0 }
     }
 }
 
@@ -162,6 +164,7 @@ impl Sink for Har {
             }
             What::Frame(_) => self.frame(conn, message),
             // Events are in the response's body, gRPC's messages have no place in this format.
+            What::Query(_) => self.statements += 1,
             What::Event(_) | What::Rpc(_) | What::Control(_) | What::Loose(_) => {}
         }
         self.bound(out);
@@ -177,4 +180,8 @@ impl Sink for Har {
     }
 
     fn summary(&mut self, _: &mut Vec<u8>, _: &Summary) {}
+
+    fn left_out(&self) -> u64 {
+        self.statements
+    }
 }

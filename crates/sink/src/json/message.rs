@@ -1,7 +1,8 @@
 //! The line of a message.
 
 use stream::message::{
-    Body, Content, Control, Frame, Headers, Part, RequestLine, Response, Rpc, ServerEvent, What,
+    Body, Content, Control, Frame, Headers, Part, Query, RequestLine, Response, Rpc, ServerEvent,
+    What,
 };
 use stream::protobuf::Descriptors;
 use stream::{Conn, Message};
@@ -45,6 +46,7 @@ pub(crate) fn kind(what: &What<'_>) -> &'static str {
         What::Frame(_) => "frame",
         What::Rpc(_) => "rpc",
         What::Control(_) => "control",
+        What::Query(_) => "query",
         What::Loose(_) => "loose",
     }
 }
@@ -74,6 +76,7 @@ fn push_what(out: &mut Vec<u8>, message: &Message<'_>, descriptors: &Descriptors
             }
             push_bytes(out, detail);
         }
+        What::Query(query) => push_query(out, query),
         What::Loose(bytes) => push_bytes(out, bytes),
     }
 }
@@ -90,6 +93,36 @@ fn push_response(out: &mut Vec<u8>, response: &Response<'_>) {
     push_optional(out, b",\"first_byte_ns\":", response.first_byte);
     push_optional(out, b",\"total_ns\":", response.total);
     push_content(out, &response.content);
+}
+
+fn push_query(out: &mut Vec<u8>, query: &Query<'_>) {
+    push_name(out, b",\"command\":", query.command.name());
+    push_part(out, b",\"db\":", query.db);
+    push_part(out, b",\"user\":", query.user);
+    push_optional(out, b",\"server_id\":", query.server_id);
+    push_part(out, b",\"statement\":", Some(query.statement.bytes));
+    push_field(out, b",\"statement_len\":", query.statement.len);
+    push_optional(out, b",\"masked\":", query.statement.masked);
+    push_fields(out, b",\"params\":[", query.params);
+    push_name(out, b",\"outcome\":", query.outcome.name());
+    push_optional(out, b",\"rows\":", query.rows);
+    push_field(out, b",\"results\":", query.results);
+    push_part(out, b",\"tag\":", Some(query.tag).filter(|tag| !tag.is_empty()));
+    push_optional(out, b",\"copied\":", query.copied);
+    match query.error {
+        Some(error) => {
+            push_part(out, b",\"error\":{\"sqlstate\":", Some(error.sqlstate));
+            push_optional(out, b",\"number\":", error.number.map(u64::from));
+            push_part(out, b",\"message\":", Some(error.message));
+            out.push(b'}');
+        }
+        None => out.extend_from_slice(b",\"error\":null"),
+    }
+    push_field(out, b",\"answer\":{\"pos\":", query.answer.pos);
+    push_field(out, b",\"len\":", query.answer.len);
+    out.push(b'}');
+    push_optional(out, b",\"first_byte_ns\":", query.first_byte);
+    push_optional(out, b",\"total_ns\":", query.total);
 }
 
 fn push_event(out: &mut Vec<u8>, event: &ServerEvent<'_>) {

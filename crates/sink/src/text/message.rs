@@ -8,7 +8,7 @@ use stream::protobuf::Type;
 use stream::{Conn, Dir, Message};
 
 use super::body::{self, Look};
-use super::{CYAN, GREEN, Text, YELLOW, push_flow};
+use super::{CYAN, GREEN, Text, YELLOW, push_flow, query};
 use crate::address::push_number;
 use crate::{escape, time};
 
@@ -39,6 +39,7 @@ pub(super) fn push(text: &mut Text, out: &mut Vec<u8>, conn: &Conn, message: &Me
         What::Rpc(Rpc { payload, .. }) => body::rpc(out, payload, described.as_ref(), look),
         What::Control(Control { detail, .. }) => body::bytes(out, detail, look),
         What::Loose(bytes) => body::bytes(out, bytes, look),
+        What::Query(query) => query::push(out, query, look),
         What::Unanswered => {}
     }
     out.push(b'\n');
@@ -105,6 +106,7 @@ fn kind(out: &mut Vec<u8>, message: &Message<'_>, described: Option<&Type>) {
                 out.extend_from_slice(error.as_bytes());
             }
         }
+        What::Query(query) => out.extend_from_slice(query.command.name().as_bytes()),
         What::Loose(_) => out.extend_from_slice(b"bytes of no message"),
     }
     if let What::Frame(Frame { close: Some(status), .. }) = message.what {
@@ -134,6 +136,7 @@ fn kind(out: &mut Vec<u8>, message: &Message<'_>, described: Option<&Type>) {
             out.extend_from_slice(b" in ");
             time::push_duration(out, message.ended.saturating_sub(message.begun));
         }
+        What::Query(query) => query::push_result(out, query),
         _ => {}
     }
 }

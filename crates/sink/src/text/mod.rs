@@ -4,6 +4,7 @@ mod body;
 mod message;
 mod pretty;
 mod proto;
+mod query;
 
 use jiff::tz::TimeZone;
 use stream::event::Comm;

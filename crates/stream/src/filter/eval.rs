@@ -9,7 +9,7 @@ use abi::Dir;
 use super::field::Field;
 use super::parse::{Expr, Order, Test};
 use crate::Conn;
-use crate::message::{Body, Headers, Message, Part, RequestLine, What};
+use crate::message::{Body, Headers, Message, Part, Query, RequestLine, What};
 
 /// An answer. Logic with [`Later`](Truth::Later) is Kleene's: what can't change it is not waited
 /// for.
@@ -67,6 +67,11 @@ impl Answer {
                     Part::Head => Fact::Later,
                     Part::Whole | Part::End => response.total.map_or(Fact::Missing, Fact::Is),
                 },
+            },
+            What::Query(query) => Self {
+                status,
+                first_byte: query.first_byte.map_or(Fact::Missing, Fact::Is),
+                total: query.total.map_or(Fact::Missing, Fact::Is),
             },
             _ => Self::NONE,
         }
@@ -139,6 +144,12 @@ impl<'a> Subject<'a> {
             }),
             Field::Flaws => self.own(|message| {
                 any_text(message.flaws.iter().map(|flaw| flaw.name().as_bytes()), test)
+            }),
+            Field::Param => self.own(|message| match &message.what {
+                What::Query(query) => {
+                    any_text(query.params.iter().filter_map(|field| field.value), test)
+                }
+                _ => Truth::No,
             }),
             field => match self.value(field) {
                 Value::Missing => Truth::No,
@@ -220,14 +231,30 @@ impl<'a> Subject<'a> {
                 What::Frame(frame) => number(Some(frame.opcode)),
                 _ => Value::Missing,
             },
+            Field::Db => self.query(|query| text(query.db)),
+            Field::User => self.query(|query| text(query.user)),
+            Field::ServerId => self.query(|query| number_u64(query.server_id)),
+            Field::Command => self.query(|query| text(Some(query.command.name().as_bytes()))),
+            Field::Statement => self.query(|query| text(Some(query.statement.bytes))),
+            Field::Rows => self.query(|query| number_u64(query.rows)),
+            Field::Outcome => self.query(|query| text(Some(query.outcome.name().as_bytes()))),
+            Field::SqlState => self.query(|query| text(query.error.map(|error| error.sqlstate))),
+            Field::Error => self.query(|query| text(query.error.map(|error| error.message))),
             Field::Incomplete => Value::Flag(!message.flaws.is_empty()),
-            // Both may have many values and are asked before.
-            Field::Header(_) | Field::Flaws => Value::Missing,
+            // These may have many values and are asked before.
+            Field::Header(_) | Field::Flaws | Field::Param => Value::Missing,
         }
     }
 
     fn line(&self, part: impl FnOnce(&RequestLine<'a>) -> Option<&'a [u8]>) -> Value<'a> {
         text(self.message.request.as_ref().and_then(part))
+    }
+
+    fn query(&self, part: impl FnOnce(&Query<'a>) -> Value<'a>) -> Value<'a> {
+        match &self.message.what {
+            What::Query(query) => part(query),
+            _ => Value::Missing,
+        }
     }
 
     fn url(&self) -> Value<'a> {
@@ -255,6 +282,7 @@ fn shown<'a>(message: &Message<'a>) -> Option<Shown<'a>> {
         What::Event(event) => Some(Shown::Bytes(event.data)),
         What::Frame(frame) => Some(Shown::Body(frame.payload)),
         What::Rpc(rpc) => Some(Shown::Body(rpc.payload)),
+        What::Query(query) => Some(Shown::Body(query.statement)),
         What::Loose(bytes) => Some(Shown::Bytes(bytes)),
         What::Unanswered | What::Control(_) => None,
     }

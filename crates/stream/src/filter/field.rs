@@ -37,6 +37,17 @@ pub(super) enum Field {
     Ttfb,
     Event,
     Opcode,
+    Db,
+    User,
+    ServerId,
+    Command,
+    Statement,
+    /// Any of them.
+    Param,
+    Rows,
+    Outcome,
+    SqlState,
+    Error,
     Flaws,
     Incomplete,
 }
@@ -62,7 +73,7 @@ const EXACT: Shape = Shape::Text { fold: false };
 const FOLDED: Shape = Shape::Text { fold: true };
 
 /// Every field but `header`, which needs a name.
-const FIELDS: [(&str, Field, Shape); 34] = [
+const FIELDS: [(&str, Field, Shape); 44] = [
     ("pid", Field::Pid, Shape::Number),
     ("tid", Field::Tid, Shape::Number),
     ("uid", Field::Uid, Shape::Number),
@@ -95,6 +106,16 @@ const FIELDS: [(&str, Field, Shape); 34] = [
     ("ttfb", Field::Ttfb, Shape::Duration),
     ("event", Field::Event, EXACT),
     ("opcode", Field::Opcode, Shape::Number),
+    ("db", Field::Db, EXACT),
+    ("user", Field::User, EXACT),
+    ("server_id", Field::ServerId, Shape::Number),
+    ("command", Field::Command, FOLDED),
+    ("statement", Field::Statement, EXACT),
+    ("param", Field::Param, EXACT),
+    ("rows", Field::Rows, Shape::Number),
+    ("outcome", Field::Outcome, FOLDED),
+    ("sqlstate", Field::SqlState, FOLDED),
+    ("error", Field::Error, EXACT),
     ("flaws", Field::Flaws, FOLDED),
     ("incomplete", Field::Incomplete, Shape::Flag),
 ];

@@ -260,7 +260,7 @@ impl<M: Messages> Output for Filtered<'_, M> {
 fn is_last(message: &Message<'_>) -> bool {
     match &message.what {
         What::Response(response) => response.part != Part::Head && !is_interim(message),
-        What::Unanswered => true,
+        What::Unanswered | What::Query(_) => true,
         _ => false,
     }
 }

@@ -1,8 +1,8 @@
 //! A message that outlives the call in which it was told.
 
 use super::{
-    Body, Content, Control, Frame, Head, Headers, Hole, Line, Message, Response, Rpc, ServerEvent,
-    What,
+    Body, Content, Control, Frame, Head, Headers, Hole, Line, Message, Query, Response, Rpc,
+    ServerEvent, SqlError, What,
 };
 
 /// A copy of a [`Message`].
@@ -21,13 +21,15 @@ pub struct Kept {
     word: Vec<u8>,
     /// The ID of an event.
     id: Vec<u8>,
+    /// Of a query: database, user, SQLSTATE and the error's words.
+    names: [Vec<u8>; 4],
 }
 
 impl Kept {
     /// Bytes that it keeps on the heap.
     pub fn len(&self) -> usize {
         let lists = [&self.bytes, &self.coding, &self.word, &self.id];
-        let lists: usize = lists.into_iter().map(Vec::len).sum();
+        let lists: usize = lists.into_iter().chain(&self.names).map(Vec::len).sum();
         let request = self.request.as_ref().map_or(0, Line::len);
         // A field's two places take 16 bytes, a hole up to 24.
         let fields = 16 * (self.headers.headers().count() + self.trailers.headers().count());
@@ -61,9 +63,50 @@ impl Kept {
             What::Frame(frame) => What::Frame(Frame { payload: self.body(frame.payload), ..frame }),
             What::Rpc(rpc) => What::Rpc(Rpc { payload: self.body(rpc.payload), ..rpc }),
             What::Control(control) => What::Control(Control { detail: &self.word, ..control }),
+            What::Query(query) => What::Query(self.query(query)),
             What::Loose(_) => What::Loose(&self.bytes),
         };
         message
+    }
+
+    fn query<'a>(&'a self, plain: Query<'a>) -> Query<'a> {
+        let [db, user, sqlstate, words] = &self.names;
+        Query {
+            db: plain.db.map(|_| db.as_slice()),
+            user: plain.user.map(|_| user.as_slice()),
+            statement: self.body(plain.statement),
+            params: self.headers.headers(),
+            tag: &self.word,
+            error: plain.error.map(|error| SqlError { sqlstate, message: words, ..error }),
+            ..plain
+        }
+    }
+
+    fn keep_query(&mut self, query: &Query<'_>) -> Query<'static> {
+        self.headers = Head::from(&query.params);
+        self.word = query.tag.to_vec();
+        let error = query.error.unwrap_or_default();
+        let names = [query.db, query.user, Some(error.sqlstate), Some(error.message)];
+        self.names = names.map(|name| name.unwrap_or_default().to_vec());
+        let Query { command, server_id, outcome, rows, results, copied, answer, .. } = *query;
+        let (first_byte, total) = (query.first_byte, query.total);
+        Query {
+            command,
+            db: query.db.map(|_| &b""[..]),
+            user: query.user.map(|_| &b""[..]),
+            server_id,
+            statement: self.keep_body(&query.statement),
+            params: Headers::default(),
+            outcome,
+            rows,
+            results,
+            tag: b"",
+            copied,
+            error: query.error.map(|error| SqlError { sqlstate: b"", message: b"", ..error }),
+            answer,
+            first_byte,
+            total,
+        }
     }
 
     fn content<'a>(&'a self, plain: Content<'a>) -> Content<'a> {
@@ -126,6 +169,7 @@ impl From<&Message<'_>> for Kept {
             holes: Vec::new(),
             word: Vec::new(),
             id: Vec::new(),
+            names: Default::default(),
         };
         kept.plain.what = match &message.what {
             What::Request(content) => What::Request(kept.keep_content(content)),
@@ -157,6 +201,7 @@ impl From<&Message<'_>> for Kept {
                 let Control { frame, error, .. } = *control;
                 What::Control(Control { frame, error, detail: b"" })
             }
+            What::Query(query) => What::Query(kept.keep_query(query)),
             What::Loose(bytes) => {
                 kept.bytes = bytes.to_vec();
                 What::Loose(b"")
@@ -168,7 +213,7 @@ impl From<&Message<'_>> for Kept {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{By, Flaw, Flaws, Part, Protocol, RequestLine, Wire};
+    use super::super::{By, Command, Flaw, Flaws, Outcome, Part, Protocol, RequestLine, Wire};
     use super::*;
     use crate::Dir;
 
@@ -197,7 +242,26 @@ mod tests {
         let (part, first_byte, total) = (Part::End, Some(1), None);
         let response = Response { part, reason: b"Fine", content, first_byte, total };
         let event = ServerEvent { event: b"tick", data: b"d", id: b"9", retry: Some(3) };
+        let query = Query {
+            command: Command::Execute,
+            db: Some(b"shop"),
+            user: None,
+            server_id: Some(7),
+            statement: body,
+            params: headers.headers(),
+            outcome: Outcome::Error,
+            rows: Some(5),
+            results: 2,
+            tag: b"INSERT 0 5",
+            copied: Some(6),
+            error: Some(SqlError { sqlstate: b"42P01", number: Some(1146), message: b"none" }),
+            answer: Wire { pos: 7, len: 8 },
+            first_byte: Some(1),
+            total: None,
+        };
         let whats = [
+            What::Query(query),
+            What::Query(Query::default()),
             What::Request(content),
             What::Response(response),
             What::Unanswered,

@@ -10,6 +10,7 @@ mod flaws;
 mod head;
 mod kept;
 mod line;
+mod query;
 mod url;
 
 use abi::Dir;
@@ -22,6 +23,7 @@ pub use flaws::{Flaw, Flaws};
 pub use head::{Field, Head, Headers};
 pub use kept::Kept;
 pub use line::Line;
+pub use query::{Command, Outcome, Query, SqlError};
 
 /// The stage after a protocol's decoder. `open`, `gap` and `close` are those of [`Output`];
 /// `data` are pieces of connections whose protocol is not known.
@@ -94,6 +96,10 @@ pub enum Protocol {
     Grpc,
     /// WebSocket (RFC 6455).
     WebSocket,
+    /// PostgreSQL's protocol, version 3.
+    Postgres,
+    /// The protocol of MySQL and MariaDB.
+    MySql,
 }
 
 impl Protocol {
@@ -105,6 +111,8 @@ impl Protocol {
             Self::Http2 => "HTTP/2",
             Self::Grpc => "gRPC",
             Self::WebSocket => "WebSocket",
+            Self::Postgres => "PostgreSQL",
+            Self::MySql => "MySQL",
         }
     }
 }
@@ -127,6 +135,8 @@ pub enum What<'a> {
     Rpc(Rpc<'a>),
     /// What HTTP/2 says of a stream or of the connection: a reset, the end, a promise.
     Control(Control<'a>),
+    /// A statement that a database was asked to run, with its result.
+    Query(Query<'a>),
     /// Bytes that belong to no message: what came before the first start that was recognised, or
     /// after something broke.
     Loose(&'a [u8]),
@@ -143,6 +153,7 @@ impl What<'_> {
             Self::Frame(_) => "frame",
             Self::Rpc(_) => "rpc",
             Self::Control(_) => "control",
+            Self::Query(_) => "query",
             Self::Loose(_) => "loose",
         }
     }
@@ -239,7 +250,7 @@ pub struct Rpc<'a> {
 /// Something said in frames that carry no message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Control<'a> {
-    /// The frame's name, as RFC 9113, section 6 writes it.
+    /// The frame's name, as RFC 9113, section 6 writes it; of a database what is not decoded.
     pub frame: &'static str,
     /// The error's name (section 7), if the frame has one.
     pub error: Option<&'static str>,

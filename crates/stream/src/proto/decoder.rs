@@ -6,6 +6,8 @@ use super::held::Held;
 use super::http1::Http1;
 use super::http2::Http2;
 use super::looking::{Found, Look, Looking};
+use super::mysql::MySql;
+use super::postgres::Postgres;
 use super::websocket::WebSocket;
 use super::{Chunk, Dialogue, End, Holding, Missing, Next, Options, Start, Upgrade};
 use crate::conn::list::{Link, List, NONE};
@@ -20,6 +22,8 @@ enum State {
     Http1(Box<Http1>),
     Http2(Box<Http2>),
     WebSocket(Box<WebSocket>),
+    Postgres(Box<Postgres>),
+    MySql(Box<MySql>),
 }
 
 /// Does the same with whatever protocol is spoken.
@@ -30,6 +34,8 @@ macro_rules! each {
             State::Http1($dialogue) => $known,
             State::Http2($dialogue) => $known,
             State::WebSocket($dialogue) => $known,
+            State::Postgres($dialogue) => $known,
+            State::MySql($dialogue) => $known,
         }
     };
 }
@@ -43,6 +49,11 @@ impl State {
             Found::WebSocket(requests) => {
                 Self::WebSocket(Box::new(WebSocket::late(start, requests)))
             }
+            Found::Postgres(client) => Self::Postgres(Box::new(Postgres::new(start, client))),
+            Found::LatePostgres(client) => Self::Postgres(Box::new(Postgres::late(start, client))),
+            Found::MySql(client) => Self::MySql(Box::new(MySql::new(start, client))),
+            Found::MySqlLogin(client) => Self::MySql(Box::new(MySql::logging_in(start, client))),
+            Found::LateMySql(client) => Self::MySql(Box::new(MySql::late(start, client))),
         }
     }
 

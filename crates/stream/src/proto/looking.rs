@@ -5,7 +5,7 @@
 
 use abi::Dir;
 
-use super::{Seen, http1, http2, other, websocket};
+use super::{Seen, http1, http2, mysql, other, postgres, websocket};
 use crate::conn::Piece;
 use crate::limits;
 
@@ -18,6 +18,16 @@ pub(super) enum Found {
     Http2,
     /// WebSocket, joined late, and the way in which its upgrade was asked for.
     WebSocket(Dir),
+    /// PostgreSQL, and the way in which requests go.
+    Postgres(Dir),
+    /// PostgreSQL, joined late.
+    LatePostgres(Dir),
+    /// MySQL from the server's greeting.
+    MySql(Dir),
+    /// MySQL from the client's login.
+    MySqlLogin(Dir),
+    /// MySQL, joined late.
+    LateMySql(Dir),
 }
 
 /// What a piece turned out to be.
@@ -131,13 +141,22 @@ fn recognise(bytes: &[u8], dir: Dir, late: bool) -> Look {
     let request = if late { http1::recognise_known_request } else { http1::recognise_request };
     let found = asked(http2::recognise(bytes), Found::Http2)
         .or_else(|| asked(request(bytes), Found::Http1(dir)))
-        .or_else(|| asked(http1::recognise_response(bytes), Found::Http1(other(dir))));
+        .or_else(|| asked(http1::recognise_response(bytes), Found::Http1(other(dir))))
+        .or_else(|| asked(postgres::recognise(bytes), Found::Postgres(dir)))
+        .or_else(|| asked(mysql::recognise_login(bytes), Found::MySqlLogin(dir)))
+        .or_else(|| asked(mysql::recognise_greeting(bytes), Found::MySql(other(dir))))
+        .or_else(|| asked(mysql::recognise_late(bytes), Found::LateMySql(dir)));
     match found {
         Some(found) => found,
         None if perhaps && bytes.len() < limits::LOOK => Look::Wait,
-        None => websocket::recognise(bytes, dir)
-            .map_or(Look::Unknown, |requests| Look::Found(Found::WebSocket(requests))),
+        None => in_the_middle(bytes, dir).map_or(Look::Unknown, Look::Found),
     }
+}
+
+/// What shows in the middle of a connection, too.
+fn in_the_middle(bytes: &[u8], dir: Dir) -> Option<Found> {
+    let postgres = || postgres::recognise_late(bytes, dir).map(Found::LatePostgres);
+    websocket::recognise(bytes, dir).map(Found::WebSocket).or_else(postgres)
 }
 
 #[cfg(test)]

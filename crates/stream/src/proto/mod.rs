@@ -15,6 +15,9 @@ mod holding;
 pub mod http1;
 pub mod http2;
 mod looking;
+pub mod mysql;
+pub mod postgres;
+pub(crate) mod sql;
 mod sse;
 pub mod websocket;
 

@@ -2,14 +2,16 @@
 
 use super::Show;
 use super::header;
-use super::mask::{Ranges, Style};
+use super::mask::{MASK, Ranges, Style};
 use super::names::Names;
 use super::proto::Search;
+use super::sql;
 use super::text::{self, Kind};
 use crate::message::{
-    Body, Content, Control, Frame, Head, Headers, Hole, Message, Problem, RequestLine, Response,
-    Rpc, ServerEvent, What,
+    Body, Content, Control, Frame, Head, Headers, Hole, Message, Problem, Query, RequestLine,
+    Response, Rpc, ServerEvent, SqlError, What,
 };
+use crate::proto::sql::lex::Dialect;
 use crate::protobuf::Type;
 
 /// Room for the parts of a message that are written anew; used again for the next one.
@@ -80,6 +82,10 @@ impl Room {
             What::Control(control) => {
                 What::Control(Control { detail: masker.word(control.detail, word), ..control })
             }
+            What::Query(query) => {
+                let dialect = Dialect::of(message.protocol);
+                What::Query(masker.query(query, dialect, [headers, trailers], [bytes, word]))
+            }
             What::Unanswered | What::Loose(_) => message.what,
         };
         Message { request, what, ..*message }
@@ -108,6 +114,44 @@ impl Masker<'_> {
             self.ranges.push(0..at);
         }
         self.applied(bytes, out)
+    }
+
+    /// Literals of the statement, and the values of its parameters. A server's error quotes what it
+    /// could not take, so its words are masked as well.
+    fn query<'a>(
+        &mut self,
+        query: Query<'a>,
+        dialect: Dialect,
+        [params, _]: [&'a mut Head; 2],
+        [text, words]: [&'a mut Vec<u8>; 2],
+    ) -> Query<'a> {
+        let silent = SqlError { message: b"", ..query.error.unwrap_or_default() };
+        let error = query.error.map(|_| silent);
+        if self.show != Show::All {
+            let statement = empty(query.statement);
+            return Query { statement, params: Headers::default(), error, ..query };
+        }
+        if self.names.is_none() {
+            return query;
+        }
+        params.clear();
+        for field in query.params.iter() {
+            params.push(field.name, field.value.map(|_| MASK));
+        }
+        let mut statement = query.statement;
+        self.ranges.clear();
+        sql::scan(statement.bytes, dialect, self.ranges);
+        if !self.ranges.is_empty() {
+            let len = statement.masked.unwrap_or(statement.bytes.len() as u64);
+            self.ranges.apply(statement.bytes, Style::Fixed, text, None);
+            statement = Body { bytes: text, masked: Some(len), ..statement };
+        }
+        let error = query.error.map(|error| {
+            self.ranges.clear();
+            sql::scan_words(error.message, self.ranges);
+            SqlError { message: self.applied(error.message, words), ..error }
+        });
+        Query { statement, params: params.headers(), error, ..query }
     }
 
     fn content<'a>(

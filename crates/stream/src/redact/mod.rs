@@ -1,7 +1,7 @@
 //! Secrets masked before anything is written (docs/privacy.md says which, and which not).
 //!
 //! A [`Redaction`] stands before an output, as [`Redacted`]. It finds ranges of bytes ([`header`],
-//! [`text`], [`json`], [`proto`], [`lines`]) and writes copies with masks in their place ([`mask`]); a message
+//! [`text`], [`json`], [`proto`], [`sql`], [`lines`]) and writes copies with masks in their place ([`mask`]); a message
 //! without a secret passes as it is, and costs no allocation. Where bytes can't be looked into,
 //! they are withheld.
 
@@ -12,6 +12,7 @@ mod mask;
 mod message;
 mod names;
 mod proto;
+mod sql;
 mod text;
 
 use std::collections::BTreeMap;
