@@ -25,6 +25,7 @@ enum abi_limit {
     ABI_SECRET = 48,           /* bytes of the longest secret */
     ABI_LAYOUTS = 256,         /* files whose older connections one run can look into */
     ABI_PARTS = 1024,          /* buffers of one call that are copied: IOV_MAX */
+    ABI_GO_ARG = 8,            /* in a row: the first argument by Go's convention */
     ABI_NO_ARG = 255,          /* in a row: the function has no such argument */
     ABI_LINE_SITES = 4096,     /* places at which typed lines are read that one run can hold */
     ABI_LINE_VARS = 6,         /* variables of a program that say more about its lines */
@@ -86,6 +87,7 @@ enum abi_left {
 enum abi_addr_source {
     ADDR_UNKNOWN = 0,
     ADDR_CALL_SOCKET = 1, /* the only TCP socket that the thread used within one call */
+    ADDR_DESCRIPTOR = 2,  /* the descriptor that the connection's object names */
 };
 
 /* How a row's function is read. */
@@ -119,7 +121,7 @@ enum abi_sockets {
     SOCKETS_BY_NUMBER = 2,
 };
 
-/* One probed function, as data. Arguments are numbered from 0. */
+/* One probed function, as data. Arguments are numbered from 0; those of Go from ABI_GO_ARG. */
 struct abi_row {
     __u8 op;
     __u8 dir;

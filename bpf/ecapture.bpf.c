@@ -24,9 +24,11 @@
 #include "lib/pause.h"
 #include "lib/kind.h"
 #include "lib/copy.h"
+#include "lib/netfd.h"
 #include "lib/line.h"
 
 #include "shape/buf.bpf.c"
+#include "shape/goroutine.bpf.c"
 #include "shape/secret.bpf.c"
 #include "shape/found.bpf.c"
 #include "shape/line.bpf.c"

@@ -106,14 +106,15 @@ pub(crate) enum Command {
     /// Show the lines that are typed in any program that reads them by GNU Readline
     #[command(after_help = lines::EXAMPLES)]
     Readline(Readline),
+    /// The same from Go programs only, as `tls --lib go`
+    #[command(visible_alias = "tlsgo", after_help = EXAMPLES)]
+    Gotls(Box<Tls>),
     /// Say what could be captured on this machine, and what not and why
     Doctor,
     /// Capture a small HTTPS exchange of its own and compare it with what was sent
     Demo,
     /// Capture for Wireshark, which then lists ecapture beside the network's interfaces
     Extcap(Extcap),
-    #[command(hide = true, visible_alias = "tlsgo")]
-    Gotls(Rest),
     #[command(hide = true)]
     Mysqld(Rest),
     #[command(hide = true)]
@@ -139,7 +140,7 @@ pub(crate) struct Tls {
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub(crate) lib: Vec<String>,
     /// Hook this file too; may be repeated
-    #[arg(long, value_name = "PATH", aliases = ["gnutls", "nspr"])]
+    #[arg(short = 'e', long, value_name = "PATH", aliases = ["gnutls", "nspr", "elfpath"])]
     pub(crate) libssl: Vec<PathBuf>,
     /// Only processes in this control group (v2) and below
     #[arg(
@@ -300,6 +301,7 @@ impl Command {
             Self::Tls(tls) => Some((tls, None)),
             Self::Gnutls(tls) => Some((tls, Some("gnutls"))),
             Self::Nspr(tls) => Some((tls, Some("nss"))),
+            Self::Gotls(tls) => Some((tls, Some("go"))),
             _ => None,
         }
     }
@@ -308,11 +310,12 @@ impl Command {
 /// The sentence for a command of eCapture's that is not offered yet.
 pub(crate) fn not_yet(command: &Command) -> String {
     let what = match command {
-        Command::Gotls(_) => "gotls: capturing from Go programs",
         Command::Mysqld(_) => "mysqld: recording the statements of a MySQL server",
         Command::Postgres(_) => "postgres: recording the statements of a PostgreSQL server",
         Command::Bash(_) | Command::Zsh(_) | Command::Readline(_) => "this command",
-        Command::Tls(_) | Command::Gnutls(_) | Command::Nspr(_) => "this command",
+        Command::Tls(_) | Command::Gnutls(_) | Command::Nspr(_) | Command::Gotls(_) => {
+            "this command"
+        }
         Command::Doctor | Command::Demo | Command::Extcap(_) => "this command",
     };
     format!("{what} is not in this version; `ecapture tls` captures from TLS libraries")

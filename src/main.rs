@@ -28,7 +28,9 @@ fn main() -> ExitCode {
     }
     let args = Args::parse_from(words);
     let done = match args.command {
-        Command::Tls(_) | Command::Gnutls(_) | Command::Nspr(_) => capture(&args),
+        Command::Tls(_) | Command::Gnutls(_) | Command::Nspr(_) | Command::Gotls(_) => {
+            capture(&args)
+        }
         Command::Bash(ref bash) => {
             lines(&args.global, config::LinesConfig::bash(&args.global, bash))
         }

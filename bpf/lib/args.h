@@ -7,9 +7,15 @@
 #define RETURN_POPS 8 /* `ret` took the return address off the stack */
 /* Offsets in struct pt_regs, which is kernel ABI: rdi rsi rdx rcx r8 r9. */
 #define ARG_OFFSETS(_) _(0, 112) _(1, 104) _(2, 96) _(3, 88) _(4, 72) _(5, 64)
+/* Go's: rax rbx rcx rdi; and r14 leads to the goroutine. */
+#define GO_ARG_OFFSETS(_) _(8, 80) _(9, 40) _(10, 88) _(11, 112)
+#define GOROUTINE(ctx) (*(u64 *)((void *)(ctx) + 8))
 #else
 #define RETURN_POPS 0
 #define ARG_OFFSETS(_) _(0, 0) _(1, 8) _(2, 16) _(3, 24) _(4, 32) _(5, 40)
+/* Go's: x0 x1 x2 x3; and x28 leads to the goroutine. */
+#define GO_ARG_OFFSETS(_) _(8, 0) _(9, 8) _(10, 16) _(11, 24)
+#define GOROUTINE(ctx) (*(u64 *)((void *)(ctx) + 224))
 #endif
 
 /* In assembly, since the compiler would merge the loads into one at a computed offset, and the
@@ -22,7 +28,7 @@
 static __always_inline u64 arg(struct pt_regs *ctx, u8 n) {
     u64 value = 0;
 
-    switch (n) { ARG_OFFSETS(ARG_CASE) }
+    switch (n) { ARG_OFFSETS(ARG_CASE) GO_ARG_OFFSETS(ARG_CASE) }
     return value;
 }
 

@@ -14,13 +14,16 @@ static __always_inline struct call *call_of_task(const struct who *who, u64 flag
     return bpf_task_storage_get(&calls_of_tasks, who->task, NULL, flags);
 }
 
+/* In what stands for a stack pointer: the call may end in another thread, on another stack. */
+#define FRAME_MOVES (1ULL << 63)
+
 /* A place for the call that begins at `sp`; what it holds is the caller's to set. */
 static __always_inline struct call *call_keep(const struct who *who, u64 sp) {
     struct call *call = call_of_task(who, BPF_LOCAL_STORAGE_GET_F_CREATE);
     struct abi_call_key key = {.sp = sp, .tgid = who->tgid};
     struct call fresh = {.sp = sp};
 
-    if (call && call->sp <= sp) {
+    if (call && call->sp <= sp && !(sp & FRAME_MOVES)) {
         call->sp = sp;
         return call;
     }

@@ -9,6 +9,7 @@
 
 #define AF_INET 2
 #define AF_INET6 10
+#define SOCK_STREAM 1
 #define IPPROTO_TCP 6
 #define S_IFMT 0170000
 #define S_IFSOCK 0140000
@@ -66,21 +67,28 @@ static __always_inline void watch_note(struct watch *watch, struct sock *sk) {
     watch->sk = (u64)sk;
 }
 
+/* Takes a socket's addresses over. Without a remote port it was never connected, or is not any
+ * more. */
+static __always_inline void conn_addresses(struct abi_conn_state *conn, const struct watch *watch,
+                                           u8 source) {
+    if (!watch->sk || watch->several || !watch->remote_port)
+        return;
+    __builtin_memcpy(conn->local, watch->local, sizeof(conn->local));
+    __builtin_memcpy(conn->remote, watch->remote, sizeof(conn->remote));
+    conn->local_port = watch->local_port;
+    conn->remote_port = watch->remote_port;
+    conn->family = watch->family;
+    conn->source = source;
+}
+
 /* A call ended: takes the answer over, if there is one. */
 static __always_inline void watch_end(u64 thread, struct abi_conn_state *conn) {
     struct watch *watch = bpf_map_lookup_elem(&watches, &thread);
 
     if (!watch)
         return;
-    /* Without a remote port the socket was never connected, or is not any more. */
-    if (conn && watch->sk && !watch->several && watch->remote_port) {
-        __builtin_memcpy(conn->local, watch->local, sizeof(conn->local));
-        __builtin_memcpy(conn->remote, watch->remote, sizeof(conn->remote));
-        conn->local_port = watch->local_port;
-        conn->remote_port = watch->remote_port;
-        conn->family = watch->family;
-        conn->source = ADDR_CALL_SOCKET;
-    }
+    if (conn)
+        conn_addresses(conn, watch, ADDR_CALL_SOCKET);
     if (!bpf_map_delete_elem(&watches, &thread))
         __sync_fetch_and_add(&watching, -1);
 }

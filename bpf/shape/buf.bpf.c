@@ -33,9 +33,10 @@ static __always_inline bool is_tail(const struct who *who, u64 sp, u64 ptr, u64 
     return true;
 }
 
+/* `sp`: the stack pointer, or what stands for it. */
 static __always_inline int call_begin(struct pt_regs *ctx, const struct who *who,
-                                      const struct abi_row *row, u64 cookie) {
-    u64 sp = PT_REGS_SP(ctx);
+                                      const struct abi_row *row, u64 cookie, u64 sp) {
+    bool moves = sp & FRAME_MOVES;
     u64 ptr = arg(ctx, row->conn);
     struct abi_conn_state *conn;
     struct call *call;
@@ -46,7 +47,7 @@ static __always_inline int call_begin(struct pt_regs *ctx, const struct who *who
     conn = conn_open(who, ptr);
     if (!conn)
         return 0;
-    if (conn->active_sp[dir] == sp && is_tail(who, sp, ptr, cookie))
+    if (!moves && conn->active_sp[dir] == sp && is_tail(who, sp, ptr, cookie))
         return 0;
     call = call_keep(who, sp);
     if (!call) {
@@ -59,7 +60,7 @@ static __always_inline int call_begin(struct pt_regs *ctx, const struct who *who
     call->out = row->len == LEN_OUT ? arg(ctx, row->out) : 0;
     call->num = arg(ctx, row->num);
     call->nested = 0;
-    call->outer_sp = outer_call(conn, dir, sp, who->tid);
+    call->outer_sp = moves ? 0 : outer_call(conn, dir, sp, who->tid);
     call->file = cookie >> 16;
     call->row = (u16)cookie;
     call->watched = 0;
@@ -73,7 +74,8 @@ static __always_inline int call_begin(struct pt_regs *ctx, const struct who *who
     if (lacks_address(conn) &&
         (conn->calls <= ABI_ADDR_TRIES || conn->calls % ABI_ADDR_EVERY == 0)) {
         call->watched = 1;
-        watch_begin(bpf_get_current_pid_tgid());
+        if (!moves)
+            watch_begin(bpf_get_current_pid_tgid());
     }
     conn->active_sp[dir] = sp;
     conn->active_num[dir] = call->num;
@@ -114,7 +116,7 @@ static __always_inline u64 moved_by(struct pt_regs *ctx, const struct abi_row *r
  */
 static __always_inline bool call_settle(struct pt_regs *ctx, const struct who *who,
                                         struct call *call, struct abi_conn_state *conn,
-                                        const struct abi_row *row) {
+                                        const struct abi_row *row, bool moves) {
     struct call *outer = NULL;
     u8 dir = row->dir & 1;
     bool chosen, own;
@@ -124,7 +126,9 @@ static __always_inline bool call_settle(struct pt_regs *ctx, const struct who *w
         outer = call_find(who, call->outer_sp, &own);
     if (outer)
         conn->active_num[dir] = outer->num;
-    if (call->watched)
+    if (call->watched && moves)
+        socket_of(conn, call->ptr);
+    else if (call->watched)
         watch_end(bpf_get_current_pid_tgid(), conn);
     chosen = choose(conn);
     call->moved = moved_by(ctx, row, call);
@@ -167,41 +171,19 @@ static __always_inline int call_orphan(struct pt_regs *ctx, const struct who *wh
     return 0;
 }
 
-/* The library made a connection of an object. */
-SEC("uretprobe")
-int conn_mark(struct pt_regs *ctx) {
-    struct who who = whoami();
-
-    if (PT_REGS_RC(ctx) && wanted_of(who.tgid))
-        mark(&who, PT_REGS_RC(ctx));
-    return 0;
-}
-
-SEC("uprobe")
-int buf_entry(struct pt_regs *ctx) {
-    struct who who = whoami();
-    u64 cookie;
-
-    if (!wanted_of(who.tgid))
-        return 0;
-    cookie = cookie_of(ctx);
-    return call_begin(ctx, &who, row_of(cookie), cookie);
-}
-
-SEC("uretprobe")
-int buf_return(struct pt_regs *ctx) {
-    struct who who = whoami();
-    struct abi_conn_key conn_key = {.tgid = who.tgid};
-    u64 sp = PT_REGS_SP(ctx) - RETURN_POPS;
-    bool chosen, own;
-    struct call *call = call_find(&who, sp, &own);
+/* `sp` as at the beginning. */
+static __always_inline int call_end(struct pt_regs *ctx, const struct who *who, u64 sp) {
+    struct abi_conn_key conn_key = {.tgid = who->tgid};
+    bool moves = sp & FRAME_MOVES, chosen, own;
+    struct call *call = call_find(who, sp, &own);
     const struct abi_row *row;
     struct abi_conn_state *conn;
     u32 shard;
     void *ring;
 
+    /* That a call was under way when the probes were placed, only a return probe knows. */
     if (!call)
-        return call_orphan(ctx, &who);
+        return moves ? 0 : call_orphan(ctx, who);
     if (call->tails) {
         call->tails--;
         return 0;
@@ -220,24 +202,52 @@ int buf_return(struct pt_regs *ctx) {
             count(CNT_ORPHAN_BYTES, moved_by(ctx, row, call));
         goto out;
     }
-    chosen = call_settle(ctx, &who, call, conn, row);
+    chosen = call_settle(ctx, who, call, conn, row, moves);
     if ((LEAVES_OUT && conn->left) || !(call->moved || chosen))
         goto out;
-    shard = shard_of(call->ptr, who.tgid);
+    shard = shard_of(call->ptr, who->tgid);
     ring = ring_of(shard);
     if (!ring)
         goto out;
     if (!conn->announced || (conn->family && !conn->told))
-        conn_tell(&who, conn, call, ring);
+        conn_tell(who, conn, call, ring);
     if (BY_ADDRESS && chosen) {
-        emit_earlier(&who, call, conn, row, ring, shard, DIR_READ);
-        emit_earlier(&who, call, conn, row, ring, shard, DIR_WRITE);
+        emit_earlier(who, call, conn, row, ring, shard, DIR_READ);
+        emit_earlier(who, call, conn, row, ring, shard, DIR_WRITE);
     }
     if (call->moved)
-        call_copy(&who, call, conn, row, shard, ring, sp);
+        call_copy(who, call, conn, row, shard, ring, sp);
 out:
-    call_drop(&who, call, sp, own);
+    call_drop(who, call, sp, own);
     return 0;
+}
+
+/* The library made a connection of an object. */
+SEC("uretprobe")
+int conn_mark(struct pt_regs *ctx) {
+    struct who who = whoami();
+
+    if (PT_REGS_RC(ctx) && wanted_of(who.tgid))
+        mark(&who, PT_REGS_RC(ctx));
+    return 0;
+}
+
+SEC("uprobe")
+int buf_entry(struct pt_regs *ctx) {
+    struct who who = whoami();
+    u64 cookie;
+
+    if (!wanted_of(who.tgid))
+        return 0;
+    cookie = cookie_of(ctx);
+    return call_begin(ctx, &who, row_of(cookie), cookie, PT_REGS_SP(ctx));
+}
+
+SEC("uretprobe")
+int buf_return(struct pt_regs *ctx) {
+    struct who who = whoami();
+
+    return call_end(ctx, &who, PT_REGS_SP(ctx) - RETURN_POPS);
 }
 
 /* The library ends a connection, or makes its object ready for another one. */

@@ -82,7 +82,8 @@ impl Config {
             return Err(Failure::usage(format!("--shards takes 1 to {}", abi_shards())));
         }
         let text = tls.model.contains(&Model::Text);
-        let packets = tls.model.contains(&Model::Pcap).then(|| packets::packets(global, tls, cpus));
+        let packets =
+            tls.model.contains(&Model::Pcap).then(|| packets::packets(global, tls, library, cpus));
         let packets = packets.transpose()?;
         let sample = tls.sample.as_deref().map_or(Ok(1), value::sample)?;
         if tls.on_overload == OnOverload::Pause && global.pid.iter().all(|pid| *pid == 0) {

@@ -25,11 +25,17 @@ pub(crate) struct Packets {
 
 /// eCapture's, too.
 const PCAPFILE: &str = "save.pcapng";
+const GO_PCAPFILE: &str = "ecapture_gotls.pcapng";
 /// Of each interface, unless the user sizes it.
 const PACKETS_MAX: u64 = 64 << 20;
 
 /// What `-m pcap` is to capture.
-pub(super) fn packets(global: &Global, tls: &Tls, cpus: u64) -> Result<Packets, Failure> {
+pub(super) fn packets(
+    global: &Global,
+    tls: &Tls,
+    library: Option<&str>,
+    cpus: u64,
+) -> Result<Packets, Failure> {
     if tls.ifname.is_empty() {
         return Err(Failure::usage(format!(
             "-m pcap needs to know where: name an interface with -i; there are {}",
@@ -46,7 +52,8 @@ pub(super) fn packets(global: &Global, tls: &Tls, cpus: u64) -> Result<Packets, 
         Some(_) => ring_bytes(global.mapsize, cpus, 1),
         None => ring_bytes(None, cpus, 1).min(PACKETS_MAX),
     };
-    let file = tls.pcapfile.clone().unwrap_or_else(|| PathBuf::from(PCAPFILE));
+    let default = if library == Some("go") { GO_PCAPFILE } else { PCAPFILE };
+    let file = tls.pcapfile.clone().unwrap_or_else(|| PathBuf::from(default));
     Ok(Packets {
         interfaces,
         filter: tls.filter.join(" "),

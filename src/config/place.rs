@@ -22,13 +22,18 @@ pub(crate) enum SyntheticFile {
     Path(PathBuf),
 }
 
+/// What eCapture's files of a library are named by.
+pub(super) fn command(library: &str) -> &str {
+    if library == "go" { "gotls" } else { library }
+}
+
 /// Where keys go. The default is eCapture's: `ecapture_openssl_key.log`.
 pub(super) fn keylog(tls: &Tls, library: Option<&str>) -> KeylogFile {
     match &tls.keylogfile {
         Some(path) if is_stdout(path) => KeylogFile::Stdout,
         Some(path) => KeylogFile::Path(path.clone()),
         None => {
-            let library = library.unwrap_or("openssl");
+            let library = library.map_or("openssl", command);
             KeylogFile::Path(PathBuf::from(format!("ecapture_{library}_key.log")))
         }
     }

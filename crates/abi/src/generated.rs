@@ -43,6 +43,8 @@ pub const SECRET: usize = 48;
 pub const LAYOUTS: usize = 256;
 /// `ABI_PARTS` of `enum abi_limit`.
 pub const PARTS: usize = 1024;
+/// `ABI_GO_ARG` of `enum abi_limit`.
+pub const GO_ARG: usize = 8;
 /// `ABI_NO_ARG` of `enum abi_limit`.
 pub const NO_ARG: usize = 255;
 /// `ABI_LINE_SITES` of `enum abi_limit`.
@@ -278,6 +280,8 @@ pub enum AddrSource {
     Unknown = 0,
     /// `ADDR_CALL_SOCKET`.
     CallSocket = 1,
+    /// `ADDR_DESCRIPTOR`.
+    Descriptor = 2,
 }
 
 impl AddrSource {
@@ -285,6 +289,7 @@ impl AddrSource {
     pub const ALL: &[Self] = &[
         Self::Unknown,
         Self::CallSocket,
+        Self::Descriptor,
     ];
 
     /// The alternative with this value, if there is one.
@@ -293,6 +298,7 @@ impl AddrSource {
         match value {
             0 => Some(Self::Unknown),
             1 => Some(Self::CallSocket),
+            2 => Some(Self::Descriptor),
             _ => None,
         }
     }

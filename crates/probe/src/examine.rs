@@ -8,11 +8,12 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use crate::elf::{ElfError, Function, Image};
+use crate::golang;
 use crate::keys::{self, Finder};
 use crate::keyscan::KeySites;
 use crate::lines::{self, Lines};
 use crate::plan::{Numbered, Placement, Probed, plan};
-use crate::target::{self, Call, KNOWN, Op, Row, TARGETS};
+use crate::target::{self, Call, Op, Row, TARGETS};
 
 /// What a file carries.
 pub(crate) enum Found {
@@ -109,21 +110,14 @@ pub(crate) fn looks_like_tls(path: &str) -> bool {
     TARGETS.iter().flat_map(|target| target.files).any(|known| name.starts_with(known))
 }
 
-#[derive(Clone, Copy)]
-enum Wanted {
-    Row(Numbered),
-    Known(&'static str),
-}
-
-static WANTED: OnceLock<HashMap<&'static [u8], Wanted>> = OnceLock::new();
+static WANTED: OnceLock<HashMap<&'static [u8], Numbered>> = OnceLock::new();
 
 /// Every symbol that means something, for one look at each symbol of a file.
-fn wanted() -> HashMap<&'static [u8], Wanted> {
-    let known = KNOWN.iter().map(|known| (known.symbol.as_bytes(), Wanted::Known(known.name)));
+fn wanted() -> HashMap<&'static [u8], Numbered> {
     let rows = target::rows()
-        .filter(|(_, _, row)| row.behind.is_empty())
-        .map(|(number, _, row)| (row.symbol.as_bytes(), Wanted::Row((number, row))));
-    known.chain(rows).collect()
+        .filter(|(_, _, row)| row.behind.is_empty() && !row.is_go())
+        .map(|(number, _, row)| (row.symbol.as_bytes(), (number, row)));
+    rows.collect()
 }
 
 /// Reads what a file carries out of its symbols, and for keys out of its code.
@@ -137,30 +131,23 @@ pub(crate) fn examine(file: &File, seek: Seek<'_>) -> Result<Found, ElfError> {
     let wanted = WANTED.get_or_init(wanted);
     let found = image.functions(|name| wanted.get(name).copied())?;
     let mut functions: Vec<Function<Numbered>> = Vec::new();
-    let mut known = None;
     for function in found {
-        match function.what {
-            Wanted::Known(name) => known = Some(name),
-            // Two rows at one instruction would count its calls twice.
-            Wanted::Row(what) if functions.iter().all(|f| f.offset != function.offset) => {
-                functions.push(Function {
-                    what,
-                    offset: function.offset,
-                    address: function.address,
-                });
-            }
-            Wanted::Row(_) => {}
+        // Two rows at one instruction would count its calls twice.
+        if functions.iter().all(|known| known.offset != function.offset) {
+            functions.push(function);
         }
     }
+    let mut go = golang::placements(&image);
     // The end of connections alone is nothing to look at.
     let of = |function: &Function<Numbered>| target::of_row(function.what.0);
     let tells = |row: &Row| row.returns() && !row.is_marked();
     let target = functions.iter().find(|function| tells(function.what.1)).and_then(of);
-    let name = target.or(known);
+    let name = target.or_else(|| go.first().and_then(|go| target::of_row(go.row.0)));
     functions.retain(|function| seek.wants(of(function)));
+    go.retain(|go| seek.wants(target::of_row(go.row.0)));
     let moving = functions.iter().find(|function| function.what.1.returns());
     // What has no name may compute secrets for what has one.
-    if name.is_some() && moving.is_none() && !seek.wants(name) {
+    if name.is_some() && moving.is_none() && go.is_empty() && !seek.wants(name) {
         return Ok(Found::Nothing);
     }
     let wanted = moving.is_some() && (seek.plaintext || seek.keys.is_some());
@@ -171,6 +158,7 @@ pub(crate) fn examine(file: &File, seek: Seek<'_>) -> Result<Found, ElfError> {
     if seek.keys.is_some() {
         calls.extend(placements.iter().filter(first).map(|placement| placement.offset));
     }
+    placements.extend(go);
     if !seek.plaintext {
         placements.clear();
     }

@@ -14,6 +14,7 @@ mod elf;
 mod examine;
 mod features;
 mod flows;
+mod golang;
 mod hold;
 mod hooks;
 mod hurry;

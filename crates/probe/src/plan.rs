@@ -24,6 +24,8 @@ pub(crate) struct Placement {
     pub(crate) row: Numbered,
     /// The instruction, as an offset into the file.
     pub(crate) offset: u64,
+    /// Instructions at which such a function returns, where a return probe can't be.
+    pub(crate) returns: Vec<u64>,
     /// The exported functions whose calls it sees.
     pub(crate) serves: Vec<&'static str>,
     /// Where the instruction stands and what a hit costs, for people.
@@ -32,13 +34,18 @@ pub(crate) struct Placement {
 
 impl Placement {
     /// The programs that run there.
-    pub(crate) fn stand(&self) -> Stand {
+    pub(crate) fn stands(&self) -> Vec<Stand> {
         let programs: &[At] = match self.row.1.op {
+            Op::Call(_) if self.row.1.is_go() => &[("go_entry", false)],
             Op::Call(_) | Op::Again(_) => &[("buf_entry", false), ("buf_return", true)],
             Op::End(_) | Op::Reset(_) => &[("conn_end", false)],
             Op::Mark => &[("conn_mark", true)],
         };
-        Stand { offset: self.offset, number: self.row.0, programs, probed: self.probed() }
+        let stand =
+            |offset, programs, probed| Stand { offset, number: self.row.0, programs, probed };
+        let silent = || Probed { symbols: Vec::new(), site: self.site.clone() };
+        let returns = self.returns.iter().map(|&at| stand(at, &[("go_return", false)], silent()));
+        std::iter::once(stand(self.offset, programs, self.probed())).chain(returns).collect()
     }
 
     /// What there is to say of it.
@@ -90,6 +97,7 @@ pub(crate) fn plan(image: &Image<'_>, functions: &[Function<Numbered>]) -> Vec<P
             placements.push(Placement {
                 row: (number, row),
                 offset,
+                returns: Vec::new(),
                 serves,
                 site: site.to_string(),
             });
@@ -175,6 +183,7 @@ fn own(
     Some(Placement {
         row: function.what,
         offset: image.offset_of(site.va)?,
+        returns: Vec::new(),
         serves,
         site: site.to_string(),
     })

@@ -57,10 +57,12 @@ const fn program(name: &'static str, at: At, part: Part, kernel: Kernel) -> Prog
     Program { name, at, part, kernel }
 }
 
-const PROGRAMS: [Program; 31] = [
+const PROGRAMS: [Program; 33] = [
     program("buf_entry", At::Function, Part::Plaintext, Kernel::Any),
     program("buf_return", At::Function, Part::Plaintext, Kernel::Any),
     program("conn_end", At::Function, Part::Plaintext, Kernel::Any),
+    program("go_entry", At::Function, Part::Plaintext, Kernel::Any),
+    program("go_return", At::Function, Part::Plaintext, Kernel::Any),
     program("conn_mark", At::Function, Part::Plaintext, Kernel::Any),
     program("sock_sent", SEND, Part::Plaintext, Kernel::SocketTracepoints),
     program("sock_received", RECEIVE, Part::Plaintext, Kernel::SocketTracepoints),

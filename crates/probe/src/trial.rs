@@ -42,9 +42,14 @@ impl Kernel {
         let offset = image.offset_of(address).ok_or_else(|| own("no entry point".to_owned()))?;
         let row = target::rows().find(|(_, _, row)| row.returns());
         let (number, _, row) = row.ok_or_else(|| own("no function is known".to_owned()))?;
-        let placement =
-            Placement { row: (number, row), offset, serves: Vec::new(), site: String::new() };
-        let probes = self.attach(&file, 0, &[placement.stand()], Some(std::process::id()));
+        let placement = Placement {
+            row: (number, row),
+            offset,
+            returns: Vec::new(),
+            serves: Vec::new(),
+            site: String::new(),
+        };
+        let probes = self.attach(&file, 0, &placement.stands(), Some(std::process::id()));
         match probes.failed.first() {
             Some((_, reason)) => Err(TrialError::Refused(reason.clone())),
             None => Ok(()),

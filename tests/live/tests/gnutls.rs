@@ -31,7 +31,6 @@ mod live {
                 assert!(conns.clone().all(|conn| conn.opened && conn.closed));
                 assert!(conns.clone().all(|conn| conn.lib.contains("libgnutls")));
                 assert_eq!(conns.count(), 2);
-                assert_eq!(recording.summary(&["unaccounted"]), 0);
             }
         }
 
@@ -59,7 +58,6 @@ mod live {
                 assert_eq!((conn.write.end, conn.write.missing()), (end.write.len, resumed));
                 assert_eq!(conn.read.sha256(), end.read.sha256);
             }
-            assert_eq!(recording.summary(&["unaccounted"]), 0);
         }
 
         #[test]
@@ -98,6 +96,13 @@ mod live {
                 let last = text.lines().last().unwrap();
                 client.stdout_line("the echo", |line| (line == last).then_some(()));
                 let (own, other) = (client.pid(), server.pid());
+                // The client may have the echo before the call returns that sent it.
+                let mut left = text.len() as u64;
+                capture.await_event("all of the echo", |event| {
+                    let sent = event.pid == Some(other) && event.dir.as_deref() == Some("write");
+                    left -= event.len.filter(|_| sent).unwrap_or(0);
+                    (left == 0).then_some(())
+                });
                 client.stop(Signal::TERM);
                 let recording = capture.stop().recording;
                 let client = recording.of_pid(own)[0];

@@ -106,6 +106,12 @@ mod live {
                 // It would wait for more.
                 let finished = client.stop(Signal::TERM);
                 let served = server.pid();
+                // The client may have the answer before the call returns that sent it.
+                capture.await_event("the answer's end", |event| {
+                    let sent = event.pid == Some(served) && event.dir.as_deref() == Some("write");
+                    let data = event.data.as_deref().filter(|_| sent).unwrap_or_default();
+                    data.windows(3).any(|three| three == b"EOF").then_some(())
+                });
                 server.stop(Signal::TERM);
                 let recording = capture.stop().recording;
                 let [asked] = recording.of_pid(finished.pid)[..] else {

@@ -78,6 +78,8 @@ pub(crate) struct Image<'a> {
     /// Where `.eh_frame_hdr` stands, if the program headers name it.
     unwind: Option<Segment>,
     sections: Vec<SectionHeader64<NativeEndian>>,
+    /// Which of them has the others' names.
+    names: usize,
 }
 
 /// The bytes of a symbol table and of the names that it points to.
@@ -119,6 +121,7 @@ impl<'a> Image<'a> {
             code: Vec::new(),
             unwind: None,
             sections: Vec::new(),
+            names: 0,
         };
         if len == 0 {
             return Err(ElfError::Empty);
@@ -155,6 +158,7 @@ impl<'a> Image<'a> {
                 "section headers",
             )
             .unwrap_or_default();
+        image.names = usize::from(header.e_shstrndx.get(NativeEndian).0);
         Ok(image)
     }
 
@@ -266,6 +270,33 @@ impl<'a> Image<'a> {
     pub(crate) fn relocations(&self) -> impl Iterator<Item = (u64, u64)> {
         let tables = self.sections.iter().filter(|s| s.sh_type.get(NativeEndian) == elf::SHT_RELA);
         tables.map(|s| (s.sh_offset.get(NativeEndian), s.sh_size.get(NativeEndian)))
+    }
+
+    /// Go's table of functions, by the names that its section goes by, and its address.
+    pub(crate) fn go_table(&self) -> Option<(Vec<u8>, u64)> {
+        let table = self.named(&[b".gopclntab", b".data.rel.ro.gopclntab"])?;
+        let bytes = self.section(table, "table of Go's functions").ok()?;
+        Some((bytes, table.sh_addr.get(NativeEndian)))
+    }
+
+    /// Where the linker put the code that programs are made of.
+    pub(crate) fn text(&self) -> Option<u64> {
+        Some(self.named(&[b".text"])?.sh_addr.get(NativeEndian))
+    }
+
+    /// What the dynamic linker adds to the file's place in memory and writes to an address.
+    pub(crate) fn relocated(&self, place: u64) -> Option<u64> {
+        let tables = self.sections.iter().filter(|s| s.sh_type.get(NativeEndian) == elf::SHT_RELA);
+        tables.filter_map(|table| self.section(table, "relocations").ok()).find_map(|table| {
+            let all = pods::<elf::Rela64<NativeEndian>>(&table);
+            let found = all.iter().find(|one| one.r_offset.get(NativeEndian) == place)?;
+            u64::try_from(found.r_addend.get(NativeEndian)).ok()
+        })
+    }
+
+    fn named(&self, wanted: &[&[u8]]) -> Option<&SectionHeader64<NativeEndian>> {
+        let names = self.section(self.sections.get(self.names)?, "section names").ok()?;
+        self.sections.iter().find(|section| wanted.contains(&name_at(&names, section.sh_name)))
     }
 
     /// A symbol table and its names.

@@ -152,7 +152,7 @@ impl Hooks {
         pid: Option<u32>,
     ) -> Probes {
         let id = self.names.add_file(path);
-        let mut stands: Vec<_> = carried.placements.iter().map(Placement::stand).collect();
+        let mut stands: Vec<_> = carried.placements.iter().flat_map(Placement::stands).collect();
         let (lines, mut failed) = lines::stands(&carried.lines, &mut self.line_sites);
         stands.extend(lines);
         match &carried.keys {

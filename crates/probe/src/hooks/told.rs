@@ -36,7 +36,9 @@ pub struct Hooked {
 impl Hooked {
     /// A file at `path` with the probes that it got.
     pub(super) fn new(path: String, pid: Option<u32>, probes: &Probes) -> Self {
-        Self { path, pid, functions: probes.hooked.clone(), failed: probes.failed.clone() }
+        // Where a function returns is no news.
+        let told = probes.hooked.iter().filter(|probed| !probed.symbols.is_empty());
+        Self { path, pid, functions: told.cloned().collect(), failed: probes.failed.clone() }
     }
 }
 

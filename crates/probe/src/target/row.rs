@@ -14,7 +14,7 @@ pub struct Row {
     pub op: Op,
 }
 
-/// What a call means. Arguments are numbered from 0.
+/// What a call means. Arguments are numbered from 0, by Go's convention from [`abi::GO_ARG`].
 #[derive(Debug)]
 pub enum Op {
     /// Moves bytes through the library.
@@ -168,9 +168,18 @@ impl Row {
         }
     }
 
-    /// Arguments that a probe on entry reads, a bit each.
+    /// Whether it is a function of Go's, with arguments by Go's convention.
+    pub(crate) fn is_go(&self) -> bool {
+        let (Op::Call(Call { conn, .. }) | Op::End(conn) | Op::Reset(conn)) = self.op else {
+            return false;
+        };
+        conn >= abi::GO_ARG as u8
+    }
+
+    /// Arguments of C's that a probe on entry reads, a bit each.
     pub(crate) fn reads(&self) -> u8 {
         match self.op {
+            _ if self.is_go() => 0,
             Op::Call(call) => call.reads(),
             Op::Again(_) => 1,
             Op::End(conn) | Op::Reset(conn) => 1 << conn,

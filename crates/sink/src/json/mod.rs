@@ -227,6 +227,7 @@ fn push_addresses(out: &mut Vec<u8>, conn: &Conn) {
     out.extend_from_slice(match conn.addr_source {
         AddrSource::Unknown => b",\"addr_source\":\"unknown\"",
         AddrSource::CallSocket => b",\"addr_source\":\"call-socket\"".as_slice(),
+        AddrSource::Descriptor => b",\"addr_source\":\"descriptor\"",
     });
 }
 
