@@ -9,7 +9,7 @@ demo="$build openssl ca-certificates"
 # What tests that need no root run or look at.
 user="golang-go python3-unicorn"
 # Real programs that the tests capture from, and what builds and watches them.
-test="$demo libssl-dev perl curl brotli gzip zstd nginx-light wrk python3 python3-venv nodejs python3-websockets nghttp2-client nghttp2-server python3-grpcio python3-protobuf protobuf-compiler tshark bpftool procps util-linux iproute2 gnutls-bin libgnutls28-dev wget libnss3-tools libnss3-dev libmbedtls-dev libwolfssl-dev python3-pip python3-pygit2 socat strace bash zsh sqlite3 libreadline-dev $user"
+test="$demo libssl-dev perl curl brotli gzip zstd nginx-light wrk python3 python3-venv nodejs python3-websockets nghttp2-client nghttp2-server python3-grpcio python3-protobuf protobuf-compiler tshark bpftool procps util-linux iproute2 gnutls-bin libgnutls28-dev wget libnss3-tools libnss3-dev libmbedtls-dev libwolfssl-dev python3-pip python3-pygit2 socat strace bash zsh sqlite3 libreadline-dev postgresql mariadb-server mariadb-client libdbd-mariadb-perl python3-psycopg python3-pymysql $user"
 kernels="$build qemu-system-x86 cpio openssl python3 debian-archive-keyring"
 bench="$demo libssl-dev nginx-light wrk bpftrace bpfcc-tools tcpdump python3 procps util-linux"
 # Others' packages of Node.js bring npm and conflict with Debian's.

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// A loopback address that no other running test uses, so that any port is free at it.
-fn own_address() -> Ipv4Addr {
+pub(crate) fn own_address() -> Ipv4Addr {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let number = std::process::id().wrapping_mul(16) + COUNT.fetch_add(1, Ordering::Relaxed);
     Ipv4Addr::from_bits(0x7f80_0000 | (number & 0x007f_ffff))
