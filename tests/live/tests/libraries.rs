@@ -23,7 +23,6 @@ mod live {
             assert_eq!(conns.len(), 2);
             assert!(conns.iter().all(|conn| conn.opened && conn.closed));
             assert!(conns.iter().all(|conn| conn.lib.contains(file)));
-            assert_eq!(recording.summary(&["unaccounted"]), 0);
             assert_peeks(&recording, &told);
             (recording, told)
         }
@@ -83,6 +82,7 @@ mod live {
         #[test]
         fn tstclnt_and_selfserv() {
             let database = Database::new();
+            let _in_use = in_use();
             for version in ["tls1.3:tls1.3", "tls1.2:tls1.2"] {
                 let capture = Capture::start();
                 let port = free_port().to_string();
@@ -126,6 +126,18 @@ mod live {
                 assert!(served.write.bytes.starts_with(&asked.read.bytes));
                 assert_eq!(asked.remote, Some(format!("127.0.0.1:{port}")));
             }
+        }
+
+        /// A process that keeps NSS mapped, so that its files are hooked when a capture begins.
+        #[track_caller]
+        fn in_use() -> Process {
+            let mut command = live::python();
+            let program = "import ctypes, sys; ctypes.CDLL('libssl3.so'); \
+                print('mapped', flush=True); sys.stdin.read()";
+            command.args(["-c", program]);
+            let process = Process::start(command);
+            process.stdout_line("that it runs", |line| (line == "mapped").then_some(()));
+            process
         }
 
         /// A certificate and its key, as NSS keeps them.
