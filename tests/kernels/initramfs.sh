@@ -1,6 +1,6 @@
 #!/bin/bash
 # Builds the guest's root, target/kernels/initramfs.cpio, out of the ecapture binary $1 and of
-# Debian's own installed files: sh, mount, openssl and python3 with the libraries they load.
+# Debian's own installed files: sh, bash, mkdir, mount, openssl and python3 with the libraries they load.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -18,7 +18,7 @@ main() {
     mkdir -p "$root"/usr/{bin,lib,lib64,sbin} "$root"/{proc,sys,dev,tmp,empty,etc/ssl}
     ln -s usr/bin usr/lib usr/lib64 usr/sbin "$root/"
 
-    program /bin/sh /bin/mount /usr/bin/openssl /usr/bin/python3
+    program /bin/sh /bin/bash /bin/mkdir /bin/mount /usr/bin/openssl /usr/bin/python3
     mkdir -p "$root/usr/lib/ssl"
     cp -P /usr/lib/ssl/openssl.cnf "$root/usr/lib/ssl/"
     cp /etc/ssl/openssl.cnf "$root/etc/ssl/"

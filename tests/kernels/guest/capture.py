@@ -1,4 +1,4 @@
-"""A run of `ecapture tls`, and what its JSON says."""
+"""A run of ecapture, and what its JSON says."""
 
 import base64
 import json
@@ -10,17 +10,20 @@ import threading
 from traffic import PATIENCE
 
 OUTPUT = "/tmp/out.json"
-COMMAND = ["ecapture", "tls", "--raw", "--format", "json", "-o", OUTPUT]
+JSON = ("--format", "json", "-o", OUTPUT)
+COMMAND = ("tls", "--raw")
 
 
 class Capture:
     """ecapture at work. Its stderr is read to the end, so that it can never block on it."""
 
-    def __init__(self, *words):
+    def __init__(self, *words, command=COMMAND):
         self.log = []
         self.ready = False
         self._settled = threading.Event()
-        self._process = subprocess.Popen([*COMMAND, *words], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        self._process = subprocess.Popen(
+            ["ecapture", *command, *JSON, *words], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        )
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
 

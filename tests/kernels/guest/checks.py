@@ -9,8 +9,9 @@ import subprocess
 import sys
 import termios
 
-from capture import Capture, Story
+from capture import OUTPUT, Capture, Story
 from traffic import PATIENCE, End, python_pair, s_client_pair
+from typed import TYPED, shown, type_to_bash
 
 PAIRS = (("python", python_pair, "127.0.0.1"), ("python", python_pair, "::1"), ("s_client", s_client_pair, "127.0.0.1"))
 
@@ -46,6 +47,7 @@ def with_btf():
     cutting("-t", "1000", reasons={"cap"})
     cutting("--on-overload", "truncate", "--keep-bytes", "1000", "--mapsize", "1", "--shards", "1",
             reasons={"overload", "ring-full"})
+    typing()
 
 
 def choosing(words, other, reason):
@@ -111,6 +113,16 @@ def whole():
         wanted = {(end.local, end.remote)}
         check(f"{end.name}: addresses", lambda stream: equal(stream.addresses, wanted), stream)
     report("ecapture", run.log if run else [])
+
+
+def typing():
+    """What is typed to a shell, with its exit statuses."""
+    run = check("bash: ecapture starts", lambda: Capture(command=("bash",)))
+    check("bash: it says ready", Capture.wait_ready, run)
+    shell = check("bash: the typing itself", type_to_bash)
+    check("bash: SIGINT ends it", lambda run: equal(run.interrupt(), 0), run)
+    check("bash: every command is shown", lambda shell: equal(shown(OUTPUT, shell), TYPED), shell)
+    report("bash", run.log if run else [])
 
 
 def without_btf():
