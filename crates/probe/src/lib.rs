@@ -50,7 +50,7 @@ pub use cost::{Cost, Spent};
 pub use elf::{ElfError, Source};
 pub use features::Features;
 pub use hooks::{HandError, Hooked, Hooks, Passed, Report};
-pub use keycache::{Identity, KeyCache};
+pub use keycache::{Evidence, Identity, KeyCache, Witness};
 pub use late::Late;
 pub use lines::Lines;
 pub use load::{Cgroup, Kernel, LoadError, Overload, Settings};

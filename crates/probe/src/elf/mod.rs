@@ -5,6 +5,7 @@
 //! checked against the file before it is used, and a symbol counts only where the file maps code.
 #![forbid(unsafe_code)]
 
+mod build_id;
 mod code;
 mod source;
 
@@ -14,6 +15,7 @@ use object::elf::{self, FileHeader64, ProgramHeader64, SectionHeader64, Sym64};
 use object::pod::{self, Pod};
 use object::{NativeEndian, U32};
 
+pub(crate) use build_id::build_id;
 pub(crate) use code::FileCode;
 pub use source::Source;
 
@@ -77,6 +79,8 @@ pub(crate) struct Image<'a> {
     code: Vec<Segment>,
     /// Where `.eh_frame_hdr` stands, if the program headers name it.
     unwind: Option<Segment>,
+    /// Notes, build ID among them.
+    notes: Vec<Segment>,
     sections: Vec<SectionHeader64<NativeEndian>>,
     /// Which of them has the others' names.
     names: usize,
@@ -120,6 +124,7 @@ impl<'a> Image<'a> {
             loaded: Vec::new(),
             code: Vec::new(),
             unwind: None,
+            notes: Vec::new(),
             sections: Vec::new(),
             names: 0,
         };
@@ -148,6 +153,9 @@ impl<'a> Image<'a> {
         let loaded = || segments.iter().filter(loaded).take(SEGMENTS_MAX);
         image.loaded = loaded().filter_map(|s| whole(s, len)).collect();
         image.code = loaded().filter(|s| is_code(s)).filter_map(|s| whole(s, len)).collect();
+        let notes = |s: &&ProgramHeader64<_>| s.p_type.get(NativeEndian) == elf::PT_NOTE;
+        let notes = segments.iter().filter(notes).take(SEGMENTS_MAX);
+        image.notes = notes.filter_map(|s| whole(s, len)).collect();
         let unwind = |s: &&ProgramHeader64<_>| s.p_type.get(NativeEndian) == elf::PT_GNU_EH_FRAME;
         image.unwind = segments.iter().find(unwind).and_then(|segment| whole(segment, len));
         // Without a section table (a stripped one is legal) there are no symbols to be found.

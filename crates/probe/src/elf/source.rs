@@ -13,6 +13,11 @@ pub trait Source: Debug + Sync {
 
     /// Fills `into` with those that begin at `offset`.
     fn read(&self, into: &mut [u8], offset: u64) -> io::Result<()>;
+
+    /// The same of bytes that a search only passes on its way.
+    fn pass(&self, into: &mut [u8], offset: u64) -> io::Result<()> {
+        self.read(into, offset)
+    }
 }
 
 impl Source for File {

@@ -1,7 +1,8 @@
 //! The cache's bytes: a line that names the format, then entries of a length, a checksum and so
 //! many bytes. Numbers are little-endian.
 
-use super::Identity;
+use super::evidence::{Evidence, MOST_PARTS};
+use super::{Found, Identity};
 use crate::keyscan::{
     Chain, Entry, KdfKind, KdfSite, KeyKind, KeySite, KeySites, LOADS, Layout, MasterKey, Note,
     Secret,
@@ -10,7 +11,7 @@ use crate::site::{Arch, Cost};
 
 /// The format, and the rules of the search: other rules find other sites. The last number changes
 /// with either.
-const HEAD: &[u8] = concat!("ecapture ", env!("CARGO_PKG_VERSION"), " key sites 4\n").as_bytes();
+const HEAD: &[u8] = concat!("ecapture ", env!("CARGO_PKG_VERSION"), " key sites 5\n").as_bytes();
 /// Entries of one kind in a file's sites: far more than are ever found.
 const MOST: usize = 64;
 
@@ -30,12 +31,13 @@ const COSTS: [Cost; 2] = [Cost::Emulated, Cost::Stepped];
 const ARCHS: [Arch; 2] = [Arch::X86_64, Arch::Arm64];
 
 /// All entries, in this order.
-pub(super) fn write<'a>(entries: impl Iterator<Item = (&'a Identity, &'a KeySites)>) -> Vec<u8> {
+pub(super) fn write<'a>(entries: impl Iterator<Item = (&'a Identity, &'a Found)>) -> Vec<u8> {
     let mut bytes = HEAD.to_vec();
-    for (identity, sites) in entries {
+    for (identity, found) in entries {
         let mut entry = Writer(Vec::new());
         entry.identity(identity);
-        entry.sites(sites);
+        entry.sites(&found.sites);
+        entry.maybe(found.evidence.as_ref(), Writer::evidence);
         bytes.extend((entry.0.len() as u32).to_le_bytes());
         bytes.extend(checksum(&entry.0).to_le_bytes());
         bytes.extend(entry.0);
@@ -44,7 +46,7 @@ pub(super) fn write<'a>(entries: impl Iterator<Item = (&'a Identity, &'a KeySite
 }
 
 /// The entries that are whole.
-pub(super) fn read(bytes: &[u8]) -> impl Iterator<Item = (Identity, KeySites)> + '_ {
+pub(super) fn read(bytes: &[u8]) -> impl Iterator<Item = (Identity, Found)> + '_ {
     let mut rest = bytes.strip_prefix(HEAD).unwrap_or_default();
     std::iter::from_fn(move || {
         let (len, after) = rest.split_first_chunk::<4>()?;
@@ -56,7 +58,7 @@ pub(super) fn read(bytes: &[u8]) -> impl Iterator<Item = (Identity, KeySites)> +
     .filter(|(sum, entry)| checksum(entry) == *sum)
     .filter_map(|(_, entry)| {
         let mut reader = Reader(entry);
-        let found = (reader.identity()?, reader.sites()?);
+        let found = (reader.identity()?, reader.found()?);
         reader.0.is_empty().then_some(found)
     })
 }
@@ -98,6 +100,17 @@ impl Writer {
         let (modified, changed) = (file.modified, file.changed);
         let times = [modified.0, modified.1, changed.0, changed.1].map(|time| time as u64);
         [file.device, file.inode, file.size].iter().chain(&times).for_each(|n| self.number(*n));
+        self.0.push(u8::from(file.guarded));
+    }
+
+    fn evidence(&mut self, evidence: &Evidence) {
+        self.each(&evidence.build_id, |w, byte| w.0.push(*byte));
+        self.number(evidence.parts.len() as u64);
+        for (offset, len) in &evidence.parts {
+            self.number(*offset);
+            self.0.extend(len.to_le_bytes());
+        }
+        self.0.extend(evidence.digest);
     }
 
     fn sites(&mut self, sites: &KeySites) {
@@ -183,7 +196,20 @@ impl Reader<'_> {
         let time = |reader: &mut Self| Some((reader.number()? as i64, reader.number()? as i64));
         let (device, inode, size) = (self.number()?, self.number()?, self.number()?);
         let (modified, changed) = (time(self)?, time(self)?);
-        Some(Identity { device, inode, size, modified, changed })
+        let guarded = self.one_of(&[false, true])?;
+        Some(Identity { device, inode, size, modified, changed, guarded })
+    }
+
+    fn found(&mut self) -> Option<Found> {
+        Some(Found { sites: self.sites()?, evidence: self.maybe(Self::evidence)? })
+    }
+
+    fn evidence(&mut self) -> Option<Evidence> {
+        let build_id = self.each(Self::byte)?;
+        let parts = usize::try_from(self.number()?).ok().filter(|count| *count <= MOST_PARTS)?;
+        let part = |r: &mut Self| Some((r.number()?, r.bytes().map(u32::from_le_bytes)?));
+        let parts = (0..parts).map(|_| part(self)).collect::<Option<_>>()?;
+        Some(Evidence { build_id, parts, digest: self.bytes()? })
     }
 
     fn sites(&mut self) -> Option<KeySites> {
@@ -323,14 +349,30 @@ mod tests {
             })
     }
 
+    fn evidence() -> impl Strategy<Value = Evidence> {
+        let build_id = prop::collection::vec(any::<u8>(), 0..64);
+        let parts = prop::collection::vec(any::<(u64, u32)>(), 0..8);
+        (build_id, parts, any::<[u8; 32]>()).prop_map(|(build_id, parts, digest)| Evidence {
+            build_id,
+            parts,
+            digest,
+        })
+    }
+
+    fn found() -> impl Strategy<Value = Found> {
+        (sites(), prop::option::of(evidence()))
+            .prop_map(|(sites, evidence)| Found { sites, evidence })
+    }
+
     proptest! {
         #[test]
-        fn what_is_written_is_read(all in prop::collection::vec((any::<[u64; 3]>(), sites()), 0..4)) {
-            let entry = |([device, inode, size], sites): ([u64; 3], KeySites)| {
-                (Identity { device, inode, size, modified: (-1, 2), changed: (3, 4) }, sites)
+        fn what_is_written_is_read(all in prop::collection::vec((any::<[u64; 3]>(), any::<bool>(), found()), 0..4)) {
+            let entry = |([device, inode, size], guarded, found): ([u64; 3], bool, Found)| {
+                let (modified, changed) = ((-1, 2), (3, 4));
+                (Identity { device, inode, size, modified, changed, guarded }, found)
             };
             let all: Vec<_> = all.into_iter().map(entry).collect();
-            let bytes = write(all.iter().map(|(identity, sites)| (identity, sites)));
+            let bytes = write(all.iter().map(|(identity, found)| (identity, found)));
             prop_assert_eq!(read(&bytes).collect::<Vec<_>>(), all);
         }
 

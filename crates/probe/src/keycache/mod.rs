@@ -1,13 +1,17 @@
 //! Remembers what [`keyscan`](crate::keyscan) found in files, from run to run.
 //!
-//! A file is known by device, inode, size and times of change. Its build ID would say the same of
-//! more copies, but any file may claim to have another one's: it would be enough to map such a
-//! file once to blind every later run to the real library.
+//! A file is known by device, inode, size and times of change, which costs no look into it. Its copies,
+//! as containers have them, are known by build ID and size; but any file may claim to have another
+//! one's, so what the result rests on is compared first ([`Evidence`]). A result is served to copies
+//! only if it has a place with keys, so that there is something to compare, and if only root, or who
+//! runs this, can have written the file that it was found in: it would else be enough to map a file with
+//! a part of a library to hide the rest of it in every later run.
 //!
 //! What can't be read, in whole or in part, is looked for anew and never an error.
 #![forbid(unsafe_code)]
 
 mod coding;
+mod evidence;
 
 use std::collections::HashMap;
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
@@ -15,6 +19,9 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+pub use evidence::{Evidence, Witness};
+
+use crate::elf::{self, Source};
 use crate::keyscan::KeySites;
 
 /// Files remembered, at most. A machine with a thousand processes maps fewer.
@@ -32,13 +39,17 @@ pub struct Identity {
     /// Seconds and nanoseconds.
     modified: (i64, i64),
     changed: (i64, i64),
+    /// Only root, or who runs this, can have written it.
+    guarded: bool,
 }
 
 impl Identity {
     /// Of an open file.
     pub fn of(file: &File) -> io::Result<Identity> {
         let about = file.metadata()?;
+        let owner = [0, rustix::process::geteuid().as_raw()].contains(&about.uid());
         Ok(Identity {
+            guarded: owner && about.mode() & 0o022 == 0,
             device: about.dev(),
             inode: about.ino(),
             size: about.size(),
@@ -48,12 +59,21 @@ impl Identity {
     }
 }
 
+/// What was found in a file, and what that rests on, if it may be served to copies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Found {
+    sites: KeySites,
+    evidence: Option<Evidence>,
+}
+
 /// What was found in files, by identity.
 #[derive(Debug, Default)]
 pub struct KeyCache {
     /// Where it is kept, if it can be.
     folder: Option<PathBuf>,
-    found: HashMap<Identity, KeySites>,
+    found: HashMap<Identity, Found>,
+    /// The last file with a build ID and a size that was found to have keys.
+    builds: HashMap<(Vec<u8>, u64), Identity>,
     /// The identities, the one that was added first at the front.
     order: Vec<Identity>,
     changed: bool,
@@ -79,20 +99,32 @@ impl KeyCache {
         }
         cache.folder = Some(folder.to_path_buf());
         let entries = read(&folder.join(NAME)).unwrap_or_default();
-        for (identity, sites) in coding::read(&entries).take(MOST) {
-            cache.put(identity, sites);
+        for (identity, found) in coding::read(&entries).take(MOST) {
+            cache.put(identity, found);
         }
         cache
     }
 
     /// What was found in this file.
     pub fn find(&self, file: &Identity) -> Option<&KeySites> {
-        self.found.get(file)
+        self.found.get(file).map(|found| &found.sites)
     }
 
-    /// Remembers what was found in a file, whose identity was taken before the search. The oldest of too many is forgotten.
-    pub fn add(&mut self, file: Identity, sites: KeySites) {
-        self.put(file, sites);
+    /// What was found in another file, of which this one is a copy.
+    pub fn find_copied(&self, file: &Identity, bytes: &dyn Source) -> Option<&KeySites> {
+        if self.builds.is_empty() {
+            return None;
+        }
+        let original = self.builds.get(&(elf::build_id(bytes)?, file.size))?;
+        let found = self.found.get(original)?;
+        found.evidence.as_ref()?.holds(bytes).then_some(&found.sites)
+    }
+
+    /// Remembers what was found in a file, whose identity was taken before the search, and what that
+    /// rests on. The oldest of too many is forgotten.
+    pub fn add(&mut self, file: Identity, sites: KeySites, evidence: Option<Evidence>) {
+        let evidence = evidence.filter(|_| file.guarded && !sites.logs.is_empty());
+        self.put(file, Found { sites, evidence });
         self.changed = true;
     }
 
@@ -111,12 +143,17 @@ impl KeyCache {
         written
     }
 
-    fn put(&mut self, file: Identity, sites: KeySites) {
-        if self.found.insert(file, sites).is_none() {
+    fn put(&mut self, file: Identity, found: Found) {
+        if let Some(evidence) = &found.evidence {
+            self.builds.insert((evidence.build_id.clone(), file.size), file);
+        }
+        if self.found.insert(file, found).is_none() {
             self.order.push(file);
         }
         if self.order.len() > MOST {
-            self.found.remove(&self.order.remove(0));
+            let oldest = self.order.remove(0);
+            self.found.remove(&oldest);
+            self.builds.retain(|_, file| *file != oldest);
         }
     }
 
@@ -161,7 +198,8 @@ mod tests {
     use crate::site::Arch;
 
     fn identity(inode: u64) -> Identity {
-        Identity { device: 1, inode, size: 3, modified: (4, 5), changed: (6, 7) }
+        let (modified, changed) = ((4, 5), (6, 7));
+        Identity { device: 1, inode, size: 3, modified, changed, guarded: true }
     }
 
     fn sites(note: Note) -> KeySites {
@@ -179,8 +217,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let folder = dir.path().join("a/b");
         let mut cache = KeyCache::open(&folder);
-        cache.add(identity(1), sites(Note::NoLabels));
-        cache.add(identity(2), sites(Note::NoReferences));
+        cache.add(identity(1), sites(Note::NoLabels), None);
+        cache.add(identity(2), sites(Note::NoReferences), None);
         cache.save().unwrap();
         let mode = fs::metadata(folder.join(NAME)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
@@ -196,7 +234,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o700)).unwrap();
         let mut cache = KeyCache::open(dir.path());
-        (0..3).for_each(|inode| cache.add(identity(inode), sites(Note::NoLabels)));
+        (0..3).for_each(|inode| cache.add(identity(inode), sites(Note::NoLabels), None));
         cache.save().unwrap();
         let path = dir.path().join(NAME);
         let whole = fs::read(&path).unwrap();
@@ -205,7 +243,7 @@ mod tests {
             bytes[at] ^= 0x10;
             fs::write(&path, &bytes).unwrap();
             let cache = KeyCache::open(dir.path());
-            assert!(cache.found.values().all(|found| *found == sites(Note::NoLabels)));
+            assert!(cache.found.values().all(|found| found.sites == sites(Note::NoLabels)));
             assert!(cache.found.len() < 3, "a change at {at} was not seen");
             fs::write(&path, &whole[..at]).unwrap();
             KeyCache::open(dir.path());
@@ -216,7 +254,7 @@ mod tests {
     fn what_others_can_write_is_not_read() {
         let dir = tempfile::tempdir().unwrap();
         let mut cache = KeyCache::open(dir.path());
-        cache.add(identity(1), sites(Note::NoLabels));
+        cache.add(identity(1), sites(Note::NoLabels), None);
         cache.save().unwrap();
         let open = |path: &Path, mode| {
             fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
@@ -228,7 +266,7 @@ mod tests {
         assert_eq!(open(dir.path(), 0o777), 0);
         // Nor is it written there.
         let mut cache = KeyCache::open(dir.path());
-        cache.add(identity(2), sites(Note::NoLabels));
+        cache.add(identity(2), sites(Note::NoLabels), None);
         cache.save().unwrap();
         assert_eq!(open(dir.path(), 0o700), 1);
     }
@@ -237,7 +275,7 @@ mod tests {
     fn the_oldest_is_forgotten() {
         let mut cache = KeyCache::default();
         let most = MOST as u64;
-        (0..=most).for_each(|inode| cache.add(identity(inode), sites(Note::NoLabels)));
+        (0..=most).for_each(|inode| cache.add(identity(inode), sites(Note::NoLabels), None));
         assert_eq!((cache.found.len(), cache.order.len()), (MOST, MOST));
         assert!(cache.find(&identity(0)).is_none() && cache.find(&identity(most)).is_some());
     }

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 
-use crate::keycache::{Identity, KeyCache};
+use crate::keycache::{Identity, KeyCache, Witness};
 use crate::keyscan::{self, KeySites};
 use crate::plan::ARCH;
 
@@ -48,8 +48,119 @@ impl Finder {
         if let Some(sites) = self.cache.find(&identity) {
             return Ok(sites.clone());
         }
-        let sites = keyscan::scan(file).map_err(|error| error.to_string())?;
-        self.cache.add(identity, sites.clone());
+        if let Some(sites) = self.cache.find_copied(&identity, file).cloned() {
+            self.cache.add(identity, sites.clone(), None);
+            return Ok(sites);
+        }
+        let witness = Witness::of(file);
+        let sites = keyscan::scan(&witness).map_err(|error| error.to_string())?;
+        self.cache.add(identity, sites.clone(), witness.evidence());
         Ok(sites)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::PermissionsExt;
+    use std::path::{Path, PathBuf};
+
+    use super::*;
+
+    /// The system's libssl in files of its own, and a cache.
+    struct Copies(tempfile::TempDir);
+
+    impl Copies {
+        fn new() -> Self {
+            let dir = tempfile::tempdir().unwrap();
+            fs::set_permissions(dir.path(), Permissions::from_mode(0o700)).unwrap();
+            Self(dir)
+        }
+
+        fn bytes() -> Vec<u8> {
+            let arch = std::env::consts::ARCH;
+            fs::read(format!("/usr/lib/{arch}-linux-gnu/libssl.so.3")).unwrap()
+        }
+
+        fn write(&self, name: &str, bytes: &[u8], mode: u32) -> PathBuf {
+            let path = self.0.path().join(name);
+            fs::write(&path, bytes).unwrap();
+            fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+            path
+        }
+
+        /// As in a new run.
+        fn finder(&self) -> Finder {
+            Finder { cache: KeyCache::open(self.0.path()) }
+        }
+
+        /// Lets a run find a file, and puts a mark into the result that no search would find.
+        fn found_and_marked(&self, path: &Path) {
+            let file = File::open(path).unwrap();
+            let mut finder = self.finder();
+            let witness = Witness::of(&file);
+            let mut sites = keyscan::scan(&witness).unwrap();
+            sites.logs.iter_mut().for_each(|site| site.votes = MARK);
+            finder.cache.add(Identity::of(&file).unwrap(), sites, witness.evidence());
+            finder.save();
+        }
+
+        /// Whether what is found in a file is what was found before, and not searched anew.
+        fn served(&self, path: &Path) -> bool {
+            let sites = self.finder().find(&File::open(path).unwrap()).unwrap();
+            sites.logs[0].votes == MARK
+        }
+    }
+
+    const MARK: u8 = 99;
+
+    #[test]
+    fn a_copy_is_served_without_a_search() {
+        let copies = Copies::new();
+        let original = copies.write("original", &Copies::bytes(), 0o644);
+        copies.found_and_marked(&original);
+        assert!(copies.served(&original));
+        let copy = copies.write("copy", &Copies::bytes(), 0o666);
+        assert!(copies.served(&copy));
+    }
+
+    #[test]
+    fn other_code_under_the_same_build_id_is_searched() {
+        let copies = Copies::new();
+        let original = copies.write("original", &Copies::bytes(), 0o644);
+        copies.found_and_marked(&original);
+        let sites = keyscan::scan(&File::open(&original).unwrap()).unwrap();
+        let mut bytes = Copies::bytes();
+        // What stands behind the function is none of the search's business, but near it.
+        bytes[sites.logs[0].offset as usize + 2048] ^= 1;
+        assert!(!copies.served(&copies.write("other code", &bytes, 0o644)));
+        bytes = Copies::bytes();
+        bytes.push(0);
+        assert!(!copies.served(&copies.write("other size", &bytes, 0o644)));
+    }
+
+    #[test]
+    fn what_others_can_write_is_served_to_no_copy() {
+        let copies = Copies::new();
+        let original = copies.write("original", &Copies::bytes(), 0o666);
+        copies.found_and_marked(&original);
+        assert!(copies.served(&original));
+        assert!(!copies.served(&copies.write("copy", &Copies::bytes(), 0o644)));
+    }
+
+    #[test]
+    fn a_file_without_keys_says_nothing_of_its_copies() {
+        let copies = Copies::new();
+        let mut bytes = Copies::bytes();
+        for at in 0..bytes.len() {
+            if bytes[at..].starts_with(b"_SECRET") || bytes[at..].starts_with(b"CLIENT_RANDOM") {
+                bytes[at] = b'x';
+            }
+        }
+        let blind = File::open(copies.write("blind", &bytes, 0o644)).unwrap();
+        let mut finder = copies.finder();
+        assert!(finder.sites(&blind).unwrap().logs.is_empty());
+        let whole = File::open(copies.write("whole", &Copies::bytes(), 0o644)).unwrap();
+        assert!(!finder.sites(&whole).unwrap().logs.is_empty());
     }
 }

@@ -35,7 +35,7 @@ pub(super) fn sweep<T: Send>(
         let (mut buffer, mut own) = (Vec::new(), Vec::new());
         while let Some((va, offset, size)) = piece(segments, &next, pieces, margin as u64) {
             buffer.resize(size, 0);
-            if source.read(&mut buffer, offset).is_ok() {
+            if source.pass(&mut buffer, offset).is_ok() {
                 look(va, &buffer, &mut own);
             }
             own.truncate(most);
