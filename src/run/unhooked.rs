@@ -48,7 +48,7 @@ impl Ones {
             warn!("{} more programs used a library before it was hooked", self.untold);
             self.untold = 0;
         }
-        warn!("{one}: what it moved by then is not seen");
+        warn!("{one}: what it did by then is not seen");
     }
 
     /// Whether it is time for a line.
