@@ -21,7 +21,7 @@ mod synthesis;
 mod unhooked;
 
 use std::fmt::Display;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 
 use probe::{
@@ -297,14 +297,18 @@ fn ready_to_run(command: &str) -> Result<Features, Failure> {
     Err(Failure::all(lines.collect()))
 }
 
+/// Returns when whoever loads a library is held until that is hooked.
 fn follow(
     mut hooks: Hooks,
     stop: stop::Latch,
 ) -> Result<JoinHandle<(Hooks, unhooked::Ones)>, Failure> {
+    let (begun, begins) = mpsc::channel();
     let thread = thread::Builder::new().name("hooks".to_owned()).spawn(move || {
         let mut ones = unhooked::Ones::default();
         let tell = |report| match report {
             Report::Ran(ran) => ones.add(ran),
+            // Nobody listens a second time.
+            Report::Following => drop(begun.send(())),
             report => tell(report),
         };
         if let Err(error) = hooks.follow(stop.fd(), tell) {
@@ -312,6 +316,8 @@ fn follow(
         }
         (hooks, ones)
     })?;
+    // If nothing can be followed, that was said, and there is nothing to wait for.
+    let _ = begins.recv();
     Ok(thread)
 }
 
@@ -333,7 +339,7 @@ fn tell(report: Report) {
             }
         }
         // Told where it is counted.
-        Report::Ran(_) => {}
+        Report::Ran(_) | Report::Following => {}
         Report::Older(path) => info!("looking into connections of {path} from before this run"),
         Report::Passed(passed) => {
             let name = comm(passed.pid);

@@ -27,6 +27,8 @@ pub(crate) enum Arrival {
     Lost,
     /// Another thread asks for something.
     Wishes(Vec<Wish>),
+    /// What was mapped before this is passed on; who maps something from now on is held.
+    Begun,
 }
 
 /// A process that maps a file of which nothing is decided.
@@ -97,7 +99,9 @@ impl Arrivals {
         let bell = self.late.as_ref().map_or(stop, |late| late.bell());
         let began_ns = now_ns();
         let mut held: HashMap<u32, Weak<Hold>> = HashMap::new();
-        while watch.wait(bell, stop)? {
+        // Mappings were told of since the watch began, which may be long ago on a busy machine.
+        let mut begun = Some(Arrival::Begun);
+        loop {
             let wishes: Vec<_> = self.late.iter().flat_map(|late| late.take()).collect();
             let mut arrived = Vec::new();
             let mut lost = false;
@@ -113,13 +117,15 @@ impl Arrivals {
             let wishes = (!wishes.is_empty()).then_some(Arrival::Wishes(wishes));
             let arrived = arrived.into_iter().map(Arrival::Newcomer);
             let lost = lost.then_some(Arrival::Lost);
-            for arrival in wishes.into_iter().chain(arrived).chain(lost) {
+            for arrival in wishes.into_iter().chain(arrived).chain(lost).chain(begun.take()) {
                 if self.to.send(arrival).is_err() {
                     return Ok(());
                 }
             }
+            if !watch.wait(bell, stop)? {
+                return Ok(());
+            }
         }
-        Ok(())
     }
 
     fn meet(

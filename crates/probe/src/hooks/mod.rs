@@ -201,7 +201,7 @@ impl Hooks {
         self.remember();
     }
 
-    /// Follows new mappings until `stop` is readable.
+    /// Follows new mappings until `stop` is readable. Tells when it has begun to.
     pub fn follow(&mut self, stop: BorrowedFd<'_>, mut tell: impl FnMut(Report)) -> io::Result<()> {
         let Some(mut watch) = self.watch.take() else { return Ok(()) };
         hurry::ahead_of_others(Haste::Hooks);
@@ -242,6 +242,7 @@ impl Hooks {
             match arrival {
                 Arrival::Newcomer(newcomer) => self.welcome(newcomer, tell),
                 Arrival::Lost => self.scan(tell),
+                Arrival::Begun => tell(Report::Following),
                 Arrival::Wishes(wishes) => {
                     for wish in wishes {
                         if let Some(path) = self.older.grant(wish, &self.kernel) {

@@ -18,6 +18,8 @@ pub enum Report {
     Older(String),
     /// A program ran before a library was hooked that it uses.
     Ran(Ran),
+    /// What is mapped so far is examined; who maps something from now on is held meanwhile.
+    Following,
 }
 
 /// A file whose functions are probed.
