@@ -121,3 +121,19 @@ fn every_file_of_a_set_of_quic_is_complete() {
     });
     server.stop();
 }
+
+/// One connection that goes on through all files: each has its keys.
+#[test]
+fn a_connection_in_several_files_has_its_keys_in_each() {
+    let content = page(4_000_000, 8);
+    let nginx = Nginx::start(1, &[("page", &content)]);
+    let pid = nginx.workers[0].to_string();
+    let capture = Packets::start(&["-i", "lo", "-p", &pid, "--rotate-size", "1"]);
+    fetch(&nginx, "page", &["--http1.1"]);
+    nginx.stop();
+    let (_dir, files, said) = capture.set();
+    assert!(files.len() >= 3, "{files:?}: {said}");
+    for file in files.iter().filter(|file| !ports(file).is_empty()) {
+        assert!(keys(file) > 0, "{} has no keys: {said}", file.display());
+    }
+}
