@@ -99,7 +99,7 @@ pub(crate) struct Segment {
 
 impl Segment {
     /// Where in the file an address of the segment is.
-    fn offset_of(&self, address: u64) -> Option<u64> {
+    pub(crate) fn offset_of(&self, address: u64) -> Option<u64> {
         let inside = address.checked_sub(self.address)?;
         (inside < self.size).then(|| self.offset + inside)
     }

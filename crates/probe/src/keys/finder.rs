@@ -140,6 +140,18 @@ mod tests {
     }
 
     #[test]
+    fn other_labels_under_the_same_build_id_are_searched() {
+        let copies = Copies::new();
+        let original = copies.write("original", &Copies::bytes(), 0o644);
+        copies.found_and_marked(&original);
+        let mut bytes = Copies::bytes();
+        let label = b"CLIENT_HANDSHAKE_TRAFFIC_SECRET\0";
+        let at = bytes.windows(label.len()).position(|part| part == label).unwrap();
+        bytes[at] = b'x';
+        assert!(!copies.served(&copies.write("other label", &bytes, 0o644)));
+    }
+
+    #[test]
     fn what_others_can_write_is_served_to_no_copy() {
         let copies = Copies::new();
         let original = copies.write("original", &Copies::bytes(), 0o666);
