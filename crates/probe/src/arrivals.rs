@@ -7,13 +7,14 @@ use std::io;
 use std::os::fd::BorrowedFd;
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 
 use crate::hold::{Hold, LONGEST};
 use crate::hurry::{self, Haste};
 use crate::late::{Late, Wish};
 use crate::maps::{self, FileKey, Mapping};
 use crate::names::Names;
-use crate::stay::{Stay, Unheld, now_ns};
+use crate::stay::{PROMPT, Stay, Unheld, now_ns};
 use crate::watch::{Change, Watch};
 
 /// Arrivals that wait, at most. Beyond, the kernel's buffers fill and say so.
@@ -123,9 +124,31 @@ impl Arrivals {
                 }
             }
             if !watch.wait(bell, stop)? {
-                return Ok(());
+                break;
             }
         }
+        self.leave(watch, began_ns);
+        Ok(())
+    }
+
+    /// Passes on who was not met before the end, on a machine that kept this thread from it.
+    fn leave(&self, watch: &mut Watch, began_ns: u64) {
+        let end_ns = now_ns();
+        watch.take(|change| {
+            let Change::Mapped { pid, mapping, at_ns, .. } = change else { return };
+            let mapped_ns = at_ns.max(began_ns);
+            let ran = Duration::from_nanos(end_ns.saturating_sub(mapped_ns));
+            let narrow = (!self.pids.is_empty()).then_some(pid);
+            let other = narrow.is_some_and(|pid| !self.pids.contains(&pid));
+            let fate = self.settled.fate(&(mapping.file, narrow), &mapping.path);
+            if ran > PROMPT && !other && fate.is_none() {
+                let stay = Stay { mapped_ns, hold: Err(Unheld::Late) };
+                let comm = maps::comm(pid);
+                let newcomer = Newcomer { pid, comm, mapping, file: None, stay };
+                // Who listened is gone only after this thread.
+                let _ = self.to.send(Arrival::Newcomer(newcomer));
+            }
+        });
     }
 
     fn meet(

@@ -13,7 +13,7 @@ use crate::hold::Hold;
 
 /// Within this time of its mapping a library is linked and does nothing else: a program that is
 /// held by then has missed nothing.
-const PROMPT: Duration = Duration::from_millis(2);
+pub(crate) const PROMPT: Duration = Duration::from_millis(2);
 
 /// A program that ran while a library that it maps was not hooked yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
