@@ -15,9 +15,9 @@ struct net_fd {
 /*
  * The connection's socket: an interface (type, value) is its first field, and the value's first
  * field leads to the descriptor. Another kind of connection leads elsewhere, and is told by what
- * stands there.
+ * stands there. A function, so that its variables are not on the stack while bytes are copied.
  */
-static __always_inline void socket_of(struct abi_conn_state *conn, u64 ptr) {
+static __noinline int socket_of(struct abi_conn_state *conn, u64 ptr) {
     struct watch watch = {};
     struct net_fd net;
     struct sock *sk;
@@ -26,16 +26,17 @@ static __always_inline void socket_of(struct abi_conn_state *conn, u64 ptr) {
     if (bpf_probe_read_user(&at, sizeof(at), (void *)(ptr + 8)) ||
         bpf_probe_read_user(&at, sizeof(at), (void *)at) ||
         bpf_probe_read_user(&net, sizeof(net), (void *)at))
-        return;
+        return 0;
     if (net.type != SOCK_STREAM || (net.family != AF_INET && net.family != AF_INET6))
-        return;
+        return 0;
     if (net.fd < 0 || net.fd > 1 << 20)
-        return;
+        return 0;
     sk = sock_of_fd(net.fd);
     if (!sk || BPF_CORE_READ(sk, __sk_common.skc_family) != net.family)
-        return;
+        return 0;
     watch_note(&watch, sk);
     conn_addresses(conn, &watch, ADDR_DESCRIPTOR);
+    return 0;
 }
 
 #endif

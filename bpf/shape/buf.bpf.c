@@ -33,10 +33,9 @@ static __always_inline bool is_tail(const struct who *who, u64 sp, u64 ptr, u64 
     return true;
 }
 
-/* `sp`: the stack pointer, or what stands for it. */
+/* `sp`: the stack pointer, or what stands for it if the call moves from thread to thread. */
 static __always_inline int call_begin(struct pt_regs *ctx, const struct who *who,
-                                      const struct abi_row *row, u64 cookie, u64 sp) {
-    bool moves = sp & FRAME_MOVES;
+                                      const struct abi_row *row, u64 cookie, u64 sp, bool moves) {
     u64 ptr = arg(ctx, row->conn);
     struct abi_conn_state *conn;
     struct call *call;
@@ -171,10 +170,12 @@ static __always_inline int call_orphan(struct pt_regs *ctx, const struct who *wh
     return 0;
 }
 
-/* `sp` as at the beginning. */
-static __always_inline int call_end(struct pt_regs *ctx, const struct who *who, u64 sp) {
+/* `sp` and `moves` as at the beginning; the latter is a constant, so that nobody has what only the
+ * other needs on the stack. */
+static __always_inline int call_end(struct pt_regs *ctx, const struct who *who, u64 sp,
+                                    bool moves) {
     struct abi_conn_key conn_key = {.tgid = who->tgid};
-    bool moves = sp & FRAME_MOVES, chosen, own;
+    bool chosen, own;
     struct call *call = call_find(who, sp, &own);
     const struct abi_row *row;
     struct abi_conn_state *conn;
@@ -240,14 +241,14 @@ int buf_entry(struct pt_regs *ctx) {
     if (!wanted_of(who.tgid))
         return 0;
     cookie = cookie_of(ctx);
-    return call_begin(ctx, &who, row_of(cookie), cookie, PT_REGS_SP(ctx));
+    return call_begin(ctx, &who, row_of(cookie), cookie, PT_REGS_SP(ctx), false);
 }
 
 SEC("uretprobe")
 int buf_return(struct pt_regs *ctx) {
     struct who who = whoami();
 
-    return call_end(ctx, &who, PT_REGS_SP(ctx) - RETURN_POPS);
+    return call_end(ctx, &who, PT_REGS_SP(ctx) - RETURN_POPS, false);
 }
 
 /* The library ends a connection, or makes its object ready for another one. */

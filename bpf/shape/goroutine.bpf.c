@@ -24,7 +24,7 @@ int go_entry(struct pt_regs *ctx) {
         return 0;
     cookie = cookie_of(ctx);
     frame = frame_of(ctx);
-    return frame ? call_begin(ctx, &who, row_of(cookie), cookie, frame) : 0;
+    return frame ? call_begin(ctx, &who, row_of(cookie), cookie, frame, true) : 0;
 }
 
 SEC("uprobe")
@@ -32,5 +32,5 @@ int go_return(struct pt_regs *ctx) {
     struct who who = whoami();
     u64 frame = frame_of(ctx);
 
-    return frame ? call_end(ctx, &who, frame) : 0;
+    return frame ? call_end(ctx, &who, frame, true) : 0;
 }
